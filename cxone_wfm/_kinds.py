@@ -1,0 +1,198 @@
+"""What one field on the wire may hold: each kind once, as a test and in words.
+
+A kind's `test` is a Python expression over `v`, not a function: `_wire` joins the tests of a
+record into one generated function, which is what makes a report of 50,000 rows cheap to check.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Annotated, TypeGuard, TypeVar
+
+from attrs import define
+
+from .secrets import Secret
+
+UTC = timezone.utc
+Row = TypeVar("Row")
+MAX_COUNT = 2**31 - 1
+MAX_EXACT = 2**53
+"""The largest whole number that a double holds exactly; JSON readers may round beyond it."""
+
+
+def encodable(text: str) -> bool:
+    """Whether the text can be written as UTF-8; a lone surrogate cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+NAMES = {
+    "UTC": UTC,
+    "Secret": Secret,
+    "datetime": datetime,
+    "encodable": encodable,
+    "Infinity": float("inf"),
+}
+"""What the tests may name beside the builtins."""
+
+
+@define(frozen=True, slots=False)
+class Kind:
+    """One kind of field.
+
+    `expected` says in words what `test` accepts. `read` turns a JSON value into ours, and gives
+    what it cannot read back as it came, for `test` to refuse. `write` turns ours into JSON.
+    """
+
+    expected: str
+    test: str
+    read: Callable[[object], object] | None = None
+    write: Callable[[object], object] | None = None
+
+    @cached_property
+    def accepts(self) -> Callable[[object], bool]:
+        """The test as a function, for one value at a time."""
+        accepts: Callable[[object], bool] = eval(f"lambda v: {self.test}", dict(NAMES))  # noqa: S307 - our own constants, never data
+        return accepts
+
+
+def _text(shortest: int, longest: int, *, ascii_only: bool = False) -> Kind:
+    span = f"{shortest} to {longest}" if shortest else f"at most {longest}"
+    return Kind(
+        expected=f"text of {span} {'ASCII ' if ascii_only else ''}characters",
+        test=f"isinstance(v, str) and {shortest} <= len(v) <= {longest} and "
+        + ("v.isascii()" if ascii_only else "(v.isascii() or encodable(v))"),
+    )
+
+
+def _whole(largest: int, what: str) -> Kind:
+    return Kind(
+        expected=f"{what}, a whole number from 0 to {largest}", test=f"type(v) is int and 0 <= v <= {largest}"
+    )
+
+
+def _number(largest: int, what: str) -> Kind:
+    return Kind(
+        expected=f"{what}, a number from 0 to {largest}",
+        test=f"((t := type(v)) is int or t is float) and 0 <= v <= {largest}",
+    )
+
+
+def _read_instant(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    from dateutil.parser import isoparse  # here, for it is slow to import  # noqa: PLC0415
+
+    try:
+        return to_instant(isoparse(value))
+    except ValueError:
+        return value
+
+
+def _write_instant(value: object) -> str:
+    assert isinstance(value, datetime)  # noqa: S101 - tells the type checker what the kind's test has made sure of
+    return value.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _is_aware(value: object) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is not None
+
+
+def to_instant(value: datetime) -> datetime:
+    """The same moment in UTC, cut to whole milliseconds, which is all that the wire carries.
+
+    What is no time, or has no offset, is given back as it came, for the test to refuse.
+    """
+    if not _is_aware(value):
+        return value
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        return value.replace(tzinfo=None)
+    return datetime(
+        moment.year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        moment.microsecond // 1000 * 1000,
+        UTC,
+    )
+
+
+def to_milliseconds(value: int | timedelta) -> int:
+    """A `timedelta` as whole milliseconds; a number as it came."""
+    return value // timedelta(milliseconds=1) if isinstance(value, timedelta) else value
+
+
+def as_tuple(rows: Iterable[Row] | None) -> tuple[Row, ...] | None:
+    """Rows as a tuple, so that a record cannot be changed later; what is no row list as it came."""
+    return tuple(rows) if isinstance(rows, Iterable) else rows
+
+
+def to_secret(value: str | Secret) -> Secret:
+    """A text as a `Secret`; a `Secret` as it came."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _read_secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _write_secret(value: object) -> str:
+    assert isinstance(value, Secret)  # noqa: S101 - tells the type checker what the kind's test has made sure of
+    return value.reveal()
+
+
+QueueKey = Annotated[str, _text(1, 100, ascii_only=True)]
+AgentKey = Annotated[str, _text(1, 256, ascii_only=True)]
+Name = Annotated[str, _text(1, 256)]
+Note = Annotated[str, _text(0, 4096)]
+Flag = Annotated[bool, Kind(expected="true or false", test="type(v) is bool")]
+Count = Annotated[int, _whole(MAX_COUNT, "a count")]
+Milliseconds = Annotated[int, _whole(MAX_EXACT, "milliseconds")]
+Seconds = Annotated[float, _number(MAX_EXACT, "seconds")]
+Percent = Annotated[float, _number(100, "a percentage")]
+Instant = Annotated[
+    datetime,
+    Kind(
+        expected="a time with its offset, such as 2024-04-17T10:00:00.000Z",
+        test="type(v) is datetime and v.tzinfo is UTC",
+        read=_read_instant,
+        write=_write_instant,
+    ),
+]
+SecretText = Annotated[
+    Secret,
+    Kind(
+        expected="text (a secret: it is not shown)",
+        test="type(v) is Secret and encodable(v.reveal())",
+        read=_read_secret,
+        write=_write_secret,
+    ),
+]
+AnyJson = Annotated[object, Kind(expected="anything", test="True")]
+
+
+def describe(value: object) -> str:
+    """What was found, in the words of JSON, cut short; a secret is never shown."""
+    words: object = f"a Python {type(value).__name__}"
+    if value is None or isinstance(value, bool):
+        words = {None: "null", True: "true", False: "false"}[value]
+    elif isinstance(value, str):
+        words = f"text of {len(value)} characters" if len(value) > 60 else ascii(value)  # noqa: PLR2004 - fits a line
+    elif isinstance(value, (int, float)):
+        words = f"a whole number of {value.bit_length()} bits" if _is_huge(value) else value
+    elif isinstance(value, (dict, list, tuple)):
+        words = "an object" if isinstance(value, dict) else "a list"
+    elif isinstance(value, datetime):
+        words = _write_instant(value) if value.tzinfo else f"{value.isoformat()}, a time without its offset"
+    return str(words)
+
+
+def _is_huge(value: float) -> TypeGuard[int]:
+    return isinstance(value, int) and abs(value) > MAX_EXACT

@@ -1,0 +1,155 @@
+"""A record's fields as they stand on the wire, and the two functions generated from them.
+
+The generated functions are the hot path: one says whether every field of a record is what its
+kind accepts, the other gives the record as a JSON object. Both are written out from the same
+table, so a rule exists once.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import frozen
+
+from ._kinds import NAMES, UTC, Kind, describe
+from .errors import Fault
+
+RecordClass: TypeAlias = Any
+"""A class derived from `models._record.Record`, which stands above this module."""
+
+
+@frozen
+class WireField:
+    """One field: its name here and on the wire, whether it may be left out, and what it holds.
+
+    Exactly one of `kind`, `record` (one nested record) and `rows` (a list of records) is set.
+    """
+
+    name: str
+    wire: str
+    optional: bool
+    required: bool
+    kind: Kind | None = None
+    record: type | None = None
+    rows: type | None = None
+
+
+def wire_name(cls: RecordClass, name: str) -> str:
+    """`queue_value` -> `queueValue`; records that are snake_case on the wire keep their names."""
+    first, *rest = name.split("_")
+    return name if cls.snake_case else first + "".join(word.capitalize() for word in rest)
+
+
+@cache
+def wire_fields(cls: RecordClass) -> tuple[WireField, ...]:
+    """The fields of a record's class, in the order in which they are written."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(
+        _wire_field(cls, a, hints[a.name])
+        for a in attrs.fields(cls)
+        if not (cls.open_ended and a.name == "extra")
+    )
+
+
+def _wire_field(cls: RecordClass, attribute: "attrs.Attribute[object]", hint: object) -> WireField:
+    optional = get_origin(hint) in (Union, UnionType)
+    if optional:
+        (hint,) = (arm for arm in get_args(hint) if arm is not NoneType)
+    required = attribute.default is attrs.NOTHING
+    row = get_args(hint)[0] if get_origin(hint) is tuple else None
+    kind = get_args(hint)[1] if get_origin(hint) is Annotated else None
+    record = hint if isinstance(hint, type) else None
+    return WireField(
+        attribute.name,
+        wire_name(cls, attribute.name),
+        optional,
+        required,
+        kind=kind,
+        record=record,
+        rows=row,
+    )
+
+
+def check_function(cls: RecordClass, refuse: Callable[[object], None]) -> Callable[[object], None]:
+    """The function that calls `refuse` with a record in which any field is not what it may be."""
+    names: dict[str, Any] = {**NAMES, "refuse": refuse}
+    lines = ["def made(self):"]
+    for field in wire_fields(cls):
+        if field.kind is not None:
+            test = field.kind.test
+        else:
+            names[f"class_of_{field.name}"] = field.record or field.rows
+            test = (
+                "type(v) is {}" if field.record else "type(v) is tuple and set(map(type, v)) <= {{{}}}"
+            ).format(f"class_of_{field.name}")
+        absent = "v is None or " if field.optional else ""
+        lines += [f" v = self.{field.name}", f" if not ({absent}{test}): return refuse(self)"]
+    if cls.earlier_later:
+        lines.append(" if not self.{} < self.{}: refuse(self)".format(*cls.earlier_later))
+    check: Callable[[object], None] = _generate(lines, names)
+    return check
+
+
+@cache
+def encode_function(cls: RecordClass) -> Callable[[object], dict[str, object]]:
+    """The function that gives a record as a JSON object, nested records left as they are."""
+    names: dict[str, Any] = {}
+    reads, items, removals = [], [], []
+    for number, field in enumerate(wire_fields(cls)):
+        value = f"v{number}"
+        reads.append(f" {value} = self.{field.name}")
+        if field.optional:
+            removals.append(f" if {value} is None: del d[{field.wire!r}]")
+        if field.kind is not None and field.kind.write is not None:
+            names[f"write{number}"] = field.kind.write
+            value = f"None if {value} is None else write{number}({value})"
+        items.append(f"{field.wire!r}: {value}")
+    extra = [" d.update(self.extra)"] if cls.open_ended else []
+    lines = ["def made(self):", *reads, f" d = {{{', '.join(items)}}}", *removals, *extra, " return d"]
+    encode: Callable[[object], dict[str, object]] = _generate(lines, names)
+    return encode
+
+
+def _generate(lines: list[str], names: dict[str, Any]) -> Any:  # noqa: ANN401 - each caller says what it has made
+    exec("\n".join(lines), names)  # noqa: S102 - written from our own field tables, never from data
+    return names["made"]
+
+
+def faults_of(record: object, cls: RecordClass) -> Iterator[Fault]:
+    """Every fault of a record that was built in Python, one level deep: nested records are valid already."""
+    for field in wire_fields(cls):
+        value = getattr(record, field.name)
+        if not (value is None and field.optional):
+            yield from _value_faults(field, value)
+    if cls.earlier_later:
+        earlier, later = (getattr(record, name) for name in cls.earlier_later)
+        yield from order_faults(cls, earlier, later)
+
+
+def _value_faults(field: WireField, value: object) -> Iterator[Fault]:
+    path = f"$.{field.wire}"
+    if field.kind is not None:
+        if not field.kind.accepts(value):
+            yield Fault(path, describe(value), field.kind.expected)
+    elif field.record is not None:
+        if type(value) is not field.record:
+            yield Fault(path, describe(value), f"a {field.record.__name__}")
+    elif field.rows is not None:
+        if not isinstance(value, tuple):
+            yield Fault(path, describe(value), f"a list of {field.rows.__name__}")
+            return
+        for index, row in enumerate(value):
+            if type(row) is not field.rows:
+                yield Fault(f"{path}[{index}]", describe(row), f"a {field.rows.__name__}")
+
+
+def order_faults(cls: RecordClass, earlier: object, later: object) -> Iterator[Fault]:
+    """The fault of an end that does not come after its start, where the two can be compared."""
+    if not (isinstance(earlier, datetime) and isinstance(later, datetime)):
+        return
+    if earlier.tzinfo is later.tzinfo is UTC and not earlier < later:
+        start, end = (wire_name(cls, name) for name in cls.earlier_later)
+        yield Fault(f"$.{end}", describe(later), f"a time after {start}, {describe(earlier)}")

@@ -1,0 +1,256 @@
+"""Every setting and every default, once.
+
+What the vendor does not publish is a setting here, and its default is **our assumption**: the
+paths of the ASC Manager, the size of a request, the period of the heartbeat, all timeouts.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import attrs
+from attrs import field, frozen
+
+from .errors import ConfigurationError
+from .secrets import Secret
+
+TokenRequestShape = Literal["nested", "flat"]
+_SHAPES = ("nested", "flat")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_METHODS = ("GET", "POST", "PUT", "PATCH")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*(\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
+
+
+@frozen
+class Route:
+    """How one operation is reached: `Route("POST", "/path")`. The path is relative to the base URL."""
+
+    method: str
+    path: str
+
+    def problems(self, name: str) -> list[str]:
+        """What is wrong with it, one sentence each. `name` is the operation's."""
+        found = []
+        if self.method not in _METHODS:
+            found.append(f"route {name}: the method is {self.method!r}; use one of {', '.join(_METHODS)}")
+        if not _PATH.fullmatch(self.path) or "//" in self.path or ".." in self.path.split("/"):
+            found.append(f"route {name}: {self.path!r} is no path; it must look like /some/path")
+        return found
+
+
+@frozen(kw_only=True)
+class Endpoints:
+    """Where each operation is served.
+
+    The two token paths are observed in public clients of the regional endpoint. **All others are
+    assumptions of ours**: the vendor does not publish the ASC Manager's paths. Ask NICE for yours.
+    """
+
+    access_key_token: Route = Route("POST", "/authentication/v1/token/access-key")
+    refresh_token: Route = Route("POST", "/public/user/refresh")
+    agent_states: Route = Route("POST", "/asc-manager/v1/agent-states")
+    agent_activity_report: Route = Route("POST", "/asc-manager/v1/agent-activity-report")
+    historical_report: Route = Route("POST", "/asc-manager/v1/historical-report")
+    acd_types: Route = Route("GET", "/asc-manager/v1/acd-types")
+    heartbeat: Route = Route("POST", "/asc-manager/v1/heartbeat")
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long a call may take, in seconds (our choice). `total` bounds the whole call with all its retries."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 45.0
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How a call is tried again (our choice): at most `attempts` requests in all.
+
+    The wait before attempt n+1 is a random part of `first_wait * 2**(n-1)` seconds, at most
+    `longest_wait`, and never shorter than what the server asks for in Retry-After.
+    """
+
+    attempts: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+
+
+def _secret(value: str | Secret) -> Secret:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _secret_or_none(value: str | Secret | None) -> Secret | None:
+    return None if value is None else _secret(value)
+
+
+def _base(url: str) -> str:
+    return url.rstrip("/")
+
+
+@frozen(kw_only=True)
+class WfmConfig:
+    """Everything that the clients need to know. Raises `ConfigurationError`, which lists all problems.
+
+    `base_url`: where CXone's ASC Manager is served: https, or http to this machine for tests.
+    `auth_url`: where the two token paths are served, if elsewhere; else `base_url`.
+    `tenant_name`: the CXone tenant; sent in the nested login.
+    `token_request`: "nested", as on the vendor's page, or "flat", as the regional endpoint takes it.
+    `max_batch`: agent states in one request at most; `max_batch_bytes`: bytes of such a request at most.
+    `heartbeat_interval`: seconds between two beats of `HeartbeatMonitor`.
+    `ca_bundle`: path of a PEM file of certificates to trust instead of the default ones.
+    `proxy`: URL of an HTTP proxy. Proxies of the environment and .netrc are not read.
+    """
+
+    base_url: str = field(converter=_base)
+    tenant_name: str
+    access_key_id: Secret = field(converter=_secret)
+    access_key_secret: Secret = field(converter=_secret)
+    auth_url: str = field(converter=_base, default=attrs.Factory(lambda self: self.base_url, takes_self=True))
+    token_request: TokenRequestShape = "nested"
+    endpoints: Endpoints = Endpoints()
+    timeouts: Timeouts = Timeouts()
+    retry: RetryPolicy = RetryPolicy()
+    max_batch: int = 500
+    max_batch_bytes: int = 512 * 1024
+    heartbeat_interval: float = 30.0
+    ca_bundle: str | None = None
+    proxy: Secret | None = field(default=None, converter=_secret_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        problems = [
+            *_url_problems("base_url", self.base_url),
+            *(_url_problems("auth_url", self.auth_url) if self.auth_url != self.base_url else []),
+            *_text_problems(self),
+            *_number_problems(self),
+        ]
+        for name, route in attrs.asdict(self.endpoints, recurse=False).items():
+            problems += route.problems(name)
+        if problems:
+            raise ConfigurationError(problems)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "WfmConfig":
+        """Read the settings from the environment, or from the mapping given.
+
+        Needed: CXONE_BASE_URL, CXONE_TENANT, CXONE_ACCESS_KEY_ID, CXONE_ACCESS_KEY_SECRET.
+        Optional: CXONE_AUTH_URL, CXONE_TOKEN_REQUEST, CXONE_CA_BUNDLE, CXONE_PROXY, CXONE_MAX_BATCH,
+        CXONE_MAX_BATCH_BYTES, CXONE_HEARTBEAT_INTERVAL, CXONE_CONNECT_TIMEOUT, CXONE_READ_TIMEOUT,
+        CXONE_TOTAL_TIMEOUT, CXONE_ATTEMPTS, and for each operation CXONE_ROUTE_<OPERATION>, such as
+        CXONE_ROUTE_HEARTBEAT="POST /some/path".
+
+        Raises `ConfigurationError`, which names every variable that is missing or unreadable.
+        """
+        environ = os.environ if environ is None else environ
+        missing = [name for name in _NEEDED if not environ.get(name)]
+        problems = [f"the environment variable {name} is not set" for name in missing]
+        settings: dict[str, Any] = {_NEEDED[name]: environ[name] for name in _NEEDED if name not in missing}
+        groups: dict[str, dict[str, Any]] = {"": settings, "timeouts": {}, "retry": {}, "endpoints": {}}
+        for name, (group, setting, read) in _optional().items():
+            if text := environ.get(name):
+                try:
+                    groups[group][setting] = read(text)
+                except ValueError:
+                    problems.append(f"the environment variable {name} cannot be read as {_READABLE[read]}")
+        if problems:
+            raise ConfigurationError(problems)
+        return cls(
+            **settings,
+            timeouts=Timeouts(**groups["timeouts"]),
+            retry=RetryPolicy(**groups["retry"]),
+            endpoints=Endpoints(**groups["endpoints"]),
+        )
+
+
+def _route(text: str) -> Route:
+    method, path = text.split()
+    return Route(method.upper(), path)
+
+
+_READABLE = {int: "a whole number", float: "a number", str: "text", _route: 'a route like "POST /some/path"'}
+
+_NEEDED = {
+    "CXONE_BASE_URL": "base_url",
+    "CXONE_TENANT": "tenant_name",
+    "CXONE_ACCESS_KEY_ID": "access_key_id",
+    "CXONE_ACCESS_KEY_SECRET": "access_key_secret",
+}
+
+
+def _optional() -> dict[str, tuple[str, str, Callable[[str], object]]]:
+    """Variable -> group of settings, name of the setting, how to read it."""
+    return {
+        "CXONE_AUTH_URL": ("", "auth_url", str),
+        "CXONE_TOKEN_REQUEST": ("", "token_request", str),
+        "CXONE_CA_BUNDLE": ("", "ca_bundle", str),
+        "CXONE_PROXY": ("", "proxy", str),
+        "CXONE_MAX_BATCH": ("", "max_batch", int),
+        "CXONE_MAX_BATCH_BYTES": ("", "max_batch_bytes", int),
+        "CXONE_HEARTBEAT_INTERVAL": ("", "heartbeat_interval", float),
+        "CXONE_CONNECT_TIMEOUT": ("timeouts", "connect", float),
+        "CXONE_READ_TIMEOUT": ("timeouts", "read", float),
+        "CXONE_TOTAL_TIMEOUT": ("timeouts", "total", float),
+        "CXONE_ATTEMPTS": ("retry", "attempts", int),
+        **{f"CXONE_ROUTE_{a.name.upper()}": ("endpoints", a.name, _route) for a in attrs.fields(Endpoints)},
+    }
+
+
+def _url_problems(name: str, url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return [f"{name} is no URL; it must look like https://host"]
+    if parts.scheme not in {"http", "https"} or not host or not _HOST.fullmatch(host):
+        return [f"{name} is no URL; it must look like https://host"]
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        return [f"{name} must hold neither user, password, query nor fragment"]
+    if parts.path and Route("GET", parts.path).problems(name):
+        return [f"{name}: the path in it is not one that can be sent"]
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        return [f"{name} must be https; plain http is only for this machine ({', '.join(_LOOPBACK)})"]
+    return []
+
+
+def _text_problems(config: WfmConfig) -> list[str]:
+    found = []
+    if not config.tenant_name:
+        found.append("tenant_name is empty")
+    found += [
+        f"{name} is empty" for name in ("access_key_id", "access_key_secret") if not getattr(config, name)
+    ]
+    if config.token_request not in _SHAPES:
+        found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
+    if config.proxy is not None and not config.proxy.reveal().startswith(("http://", "https://")):
+        found.append("proxy is no URL; it must look like http://host:port")
+    return found
+
+
+def _number_problems(config: WfmConfig) -> list[str]:
+    positive = {
+        "timeouts.connect": config.timeouts.connect,
+        "timeouts.read": config.timeouts.read,
+        "timeouts.total": config.timeouts.total,
+        "retry.first_wait": config.retry.first_wait,
+        "retry.longest_wait": config.retry.longest_wait,
+        "heartbeat_interval": config.heartbeat_interval,
+    }
+    counts = {
+        "retry.attempts": config.retry.attempts,
+        "max_batch": config.max_batch,
+        "max_batch_bytes": config.max_batch_bytes,
+    }
+    found = [
+        f"{name} is {value!r}; it must be a number of seconds above 0"
+        for name, value in positive.items()
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf")
+    ]
+    return found + [
+        f"{name} is {value!r}; it must be a whole number of at least 1"
+        for name, value in counts.items()
+        if type(value) is not int or value < 1
+    ]

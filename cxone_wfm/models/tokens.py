@@ -1,0 +1,75 @@
+"""The token requests and their answers.
+
+Source: the vendor's page for the nested request, the refresh request and both answers; the flat
+request, which is `AccessKeyTokenRequest` alone, is what public clients of the regional endpoint send.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from .._kinds import AnyJson, Flag, Name, Note, SecretText, to_secret
+from ..secrets import Secret
+from ._record import Record
+
+
+@frozen(kw_only=True)
+class AccessKeyTokenRequest(Record):
+    """The access key: the body of the flat login, and the inner part of the nested one."""
+
+    access_key_id: SecretText = field(converter=to_secret)
+    access_key_secret: SecretText = field(converter=to_secret)
+
+
+@frozen(kw_only=True)
+class TokenRequest(Record):
+    """The nested login. The page's schema has `tenantName`, its sample leaves it out; so may you."""
+
+    tenant_name: Name | None = None
+    access_key_token_request: AccessKeyTokenRequest
+
+
+@frozen(kw_only=True)
+class RefreshTokenRequest(Record):
+    """Asks for a new token. The two switches take the values of the page's sample where they are left out."""
+
+    token: SecretText = field(converter=to_secret)
+    """The refresh token of the last answer."""
+    update_cookie: Flag = True
+    toggle_enabled: Flag = False
+
+
+def _no_secret(value: str | Secret | None) -> Secret | None:
+    return None if value is None else to_secret(value)
+
+
+@frozen(kw_only=True)
+class TokenResponse(Record):
+    """The answer to a login, as the page prints it. Unknown keys are kept in `extra`."""
+
+    snake_case: ClassVar[bool] = True
+    open_ended: ClassVar[bool] = True
+
+    id_token: SecretText | None = field(default=None, converter=_no_secret)
+    token_type: Note | None = None
+    expires_in: AnyJson = None
+    """Seconds, as a number. Kept as it came: what cannot be used is replaced where the token is stored."""
+    refresh_token: SecretText | None = field(default=None, converter=_no_secret)
+    access_token: SecretText = field(converter=to_secret)
+    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
+
+
+@frozen(kw_only=True)
+class RefreshTokenResponse(Record):
+    """The answer to a refresh, as the page prints it. Unknown keys are kept in `extra`."""
+
+    open_ended: ClassVar[bool] = True
+
+    token: SecretText = field(converter=to_secret)
+    token_expiration_time_sec: AnyJson = None
+    """Seconds, as a number. Kept as it came, like `TokenResponse.expires_in`."""
+    refresh_token: SecretText | None = field(default=None, converter=_no_secret)
+    refresh_token_expiration_time_sec: AnyJson = None
+    session_id: AnyJson = None
+    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
