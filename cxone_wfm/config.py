@@ -60,7 +60,10 @@ class Endpoints:
 
 @frozen(kw_only=True)
 class Timeouts:
-    """How long a call may take, in seconds (our choice). `total` bounds the whole call with all its retries."""
+    """How long a call may take, in seconds (our choice).
+
+    `total` bounds the whole call: every attempt, the waits between them, and the token it needs.
+    """
 
     connect: float = 5.0
     read: float = 30.0
@@ -111,7 +114,7 @@ class WfmConfig:
     access_key_id: Secret = field(converter=_secret)
     access_key_secret: Secret = field(converter=_secret)
     auth_url: str = field(converter=_base, default=attrs.Factory(lambda self: self.base_url, takes_self=True))
-    token_request: TokenRequestShape = "nested"
+    token_request: TokenRequestShape = "nested"  # noqa: S105 - the shape of a request
     endpoints: Endpoints = Endpoints()
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
@@ -247,7 +250,7 @@ def _number_problems(config: WfmConfig) -> list[str]:
     found = [
         f"{name} is {value!r}; it must be a number of seconds above 0"
         for name, value in positive.items()
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf")
+        if type(value) not in {int, float} or not 0 < value < float("inf")
     ]
     return found + [
         f"{name} is {value!r}; it must be a whole number of at least 1"
