@@ -104,6 +104,8 @@ class WfmConfig:
     `tenant_name`: the CXone tenant; sent in the nested login.
     `token_request`: "nested", as on the vendor's page, or "flat", as the regional endpoint takes it.
     `max_batch`: agent states in one request at most; `max_batch_bytes`: bytes of such a request at most.
+    `lists_applied_in_order`: set it only where NICE confirms that CXone applies a list of states in its
+    order, as a whole; then a request may hold several states of one agent.
     `heartbeat_interval`: seconds between two beats of `HeartbeatMonitor`.
     `ca_bundle`: path of a PEM file of certificates to trust instead of the default ones.
     `proxy`: URL of an HTTP proxy. Proxies of the environment and .netrc are not read.
@@ -120,6 +122,7 @@ class WfmConfig:
     retry: RetryPolicy = RetryPolicy()
     max_batch: int = 500
     max_batch_bytes: int = 512 * 1024
+    lists_applied_in_order: bool = False
     heartbeat_interval: float = 30.0
     ca_bundle: str | None = None
     proxy: Secret | None = field(default=None, converter=_secret_or_none)
@@ -142,9 +145,9 @@ class WfmConfig:
 
         Needed: CXONE_BASE_URL, CXONE_TENANT, CXONE_ACCESS_KEY_ID, CXONE_ACCESS_KEY_SECRET.
         Optional: CXONE_AUTH_URL, CXONE_TOKEN_REQUEST, CXONE_CA_BUNDLE, CXONE_PROXY, CXONE_MAX_BATCH,
-        CXONE_MAX_BATCH_BYTES, CXONE_HEARTBEAT_INTERVAL, CXONE_CONNECT_TIMEOUT, CXONE_READ_TIMEOUT,
-        CXONE_TOTAL_TIMEOUT, CXONE_ATTEMPTS, and for each operation CXONE_ROUTE_<OPERATION>, such as
-        CXONE_ROUTE_HEARTBEAT="POST /some/path".
+        CXONE_MAX_BATCH_BYTES, CXONE_LISTS_APPLIED_IN_ORDER (true or false), CXONE_HEARTBEAT_INTERVAL,
+        CXONE_CONNECT_TIMEOUT, CXONE_READ_TIMEOUT, CXONE_TOTAL_TIMEOUT, CXONE_ATTEMPTS, and for each
+        operation CXONE_ROUTE_<OPERATION>, such as CXONE_ROUTE_HEARTBEAT="POST /some/path".
 
         Raises `ConfigurationError`, which names every variable that is missing or unreadable.
         """
@@ -157,7 +160,7 @@ class WfmConfig:
             if text := environ.get(name):
                 try:
                     groups[group][setting] = read(text)
-                except ValueError:
+                except (ValueError, KeyError):
                     problems.append(f"the environment variable {name} cannot be read as {_READABLE[read]}")
         if problems:
             raise ConfigurationError(problems)
@@ -174,7 +177,17 @@ def _route(text: str) -> Route:
     return Route(method.upper(), path)
 
 
-_READABLE = {int: "a whole number", float: "a number", str: "text", _route: 'a route like "POST /some/path"'}
+def _flag(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READABLE = {
+    _flag: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    _route: 'a route like "POST /some/path"',
+}
 
 _NEEDED = {
     "CXONE_BASE_URL": "base_url",
@@ -193,6 +206,7 @@ def _optional() -> dict[str, tuple[str, str, Callable[[str], object]]]:
         "CXONE_PROXY": ("", "proxy", str),
         "CXONE_MAX_BATCH": ("", "max_batch", int),
         "CXONE_MAX_BATCH_BYTES": ("", "max_batch_bytes", int),
+        "CXONE_LISTS_APPLIED_IN_ORDER": ("", "lists_applied_in_order", _flag),
         "CXONE_HEARTBEAT_INTERVAL": ("", "heartbeat_interval", float),
         "CXONE_CONNECT_TIMEOUT": ("timeouts", "connect", float),
         "CXONE_READ_TIMEOUT": ("timeouts", "read", float),
@@ -228,8 +242,8 @@ def _text_problems(config: WfmConfig) -> list[str]:
     ]
     if config.token_request not in _SHAPES:
         found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
-    if config.proxy is not None and not config.proxy.reveal().startswith(("http://", "https://")):
-        found.append("proxy is no URL; it must look like http://host:port")
+    if config.proxy is not None and not config.proxy.reveal().startswith("http://"):
+        found.append("proxy must look like http://host:port or http://user:password@host:port")
     return found
 
 

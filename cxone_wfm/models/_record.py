@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from .. import _json
-from .._structure import structure
 from .._wire import RecordClass, check_function, encode_function, faults_of
 from ..errors import ValidationError
 
@@ -39,6 +38,8 @@ class Record:
         Raises one `ValidationError` that lists every fault with its path. Nothing is converted:
         "7" is not 7, null is not an empty text.
         """
+        from .._structure import structure  # here, for cattrs is slow to import  # noqa: PLC0415
+
         if isinstance(document, Mapping):
             return structure(cls, dict(document))
         return structure(cls, _json.parse(document, cls.__name__))

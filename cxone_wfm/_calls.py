@@ -1,0 +1,219 @@
+"""One call to CXone: the route, the token, the attempts, the deadline, and what the answer means."""
+
+import json
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import attrs
+
+from ._http import Clock, Request, Response, Transport
+from ._retry import RetryQuota, error_class, retry_after, run
+from ._token_cache import AccessToken
+from .config import Route, WfmConfig
+from .errors import (
+    APIError,
+    RateLimitedError,
+    ServerError,
+    SuspectAnswerError,
+    TransportError,
+)
+from .secrets import Secret
+
+Operation = Literal[
+    "access_key_token",
+    "refresh_token",
+    "agent_states",
+    "agent_activity_report",
+    "historical_report",
+    "acd_types",
+    "heartbeat",
+]
+TOKEN_OPERATIONS = ("access_key_token", "refresh_token")
+
+_CORRELATION_HEADERS = ("correlationid", "x-correlation-id", "x-request-id", "x-amzn-requestid")
+_LONGEST_MESSAGE = 300
+_log = logging.getLogger(__name__)
+
+
+class TokenSource(Protocol):
+    """Where calls get their token."""
+
+    def access_token(self, *, deadline: float | None = None) -> AccessToken:
+        """A token that is good now."""
+        ...
+
+    def invalidate(self, token: AccessToken) -> None:
+        """The API refused this token."""
+        ...
+
+
+class _NoTokenError(Exception):
+    """Carries what the token source raised past the retries: it has had its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+@attrs.frozen
+class Calls:
+    """Makes calls with one configuration. `tokens` is None for the calls that fetch tokens themselves."""
+
+    config: WfmConfig
+    transport: Transport
+    clock: Clock
+    quota: RetryQuota
+    tokens: TokenSource | None
+    chance: Callable[[], float] = random.random
+
+    def make(
+        self,
+        operation: Operation,
+        body: bytes | None = None,
+        *,
+        attempts: int | None = None,
+        deadline: float | None = None,
+    ) -> bytes:
+        """Make the call and give the answer's body.
+
+        Raises a `TransportError` or an `APIError`, with the operation, the request id and the number
+        of requests in it. `deadline` is a moment of the clock; without it `timeouts.total` counts.
+        """
+        policy = self.config.retry if attempts is None else attrs.evolve(self.config.retry, attempts=attempts)
+        if deadline is None:
+            deadline = self.clock.monotonic() + self.config.timeouts.total
+        call = _Call(self, operation, body, deadline)
+        try:
+            return run(
+                call.attempt,
+                policy=policy,
+                clock=self.clock,
+                deadline=deadline,
+                quota=self.quota,
+                chance=self.chance,
+            )
+        except _NoTokenError as carrier:
+            failure = carrier.error
+        except (TransportError, APIError) as error:
+            error.operation, error.request_id, error.attempts = operation, call.request_id, call.requests
+            raise
+        raise failure
+
+
+class _Call:
+    """The attempts of one call. All carry the same body and the same request id."""
+
+    def __init__(self, calls: Calls, operation: Operation, body: bytes | None, deadline: float) -> None:
+        config = calls.config
+        route: Route = getattr(config.endpoints, operation)
+        base = config.auth_url if operation in TOKEN_OPERATIONS else config.base_url
+        self.request_id = str(uuid.uuid4())
+        self.requests = 0
+        self._calls = calls
+        self._operation = operation
+        self._deadline = deadline
+        self._replayed = False
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "cxone-wfm-sdk",
+            "X-Request-Id": self.request_id,
+        }
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self._request = Request(method=route.method, url=base + route.path, headers=headers, body=body)
+
+    def attempt(self) -> bytes:
+        """Send it once; where the token is refused, once more with a new one."""
+        tokens = self._calls.tokens
+        if tokens is None:
+            return self._judge(self._send(None), None)
+        token = self._token(tokens)
+        response = self._send(token.value)
+        if response.status == 401 and not self._replayed:  # noqa: PLR2004 - HTTP's own number
+            self._replayed = True
+            tokens.invalidate(token)
+            token = self._token(tokens)
+            response = self._send(token.value)
+        return self._judge(response, token.value)
+
+    def _token(self, tokens: TokenSource) -> AccessToken:
+        try:
+            return tokens.access_token(deadline=self._deadline)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the caller as it is
+            raise _NoTokenError(error) from None
+
+    def _send(self, token: Secret | None) -> Response:
+        timeouts, clock = self._calls.config.timeouts, self._calls.clock
+        request = attrs.evolve(self._request, token=token)
+        started = clock.monotonic()
+        self.requests += 1
+        outcome = "failed"
+        try:
+            response = self._calls.transport.send(
+                request, connect=timeouts.connect, read=timeouts.read, deadline=self._deadline
+            )
+            outcome = str(response.status)
+        finally:
+            milliseconds = (clock.monotonic() - started) * 1000
+            _log.debug(
+                "%s: %s %s -> %s in %.0f ms (request id %s)",
+                self._operation,
+                request.method,
+                request.url,
+                outcome,
+                milliseconds,
+                self.request_id,
+            )
+        return response
+
+    def _judge(self, response: Response, token: Secret | None) -> bytes:
+        if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own classes
+            if suspicion := _suspicion(response):
+                raise SuspectAnswerError(f"HTTP {response.status} {suspicion}")
+            return response.body
+        config = self._calls.config
+        hidden = [config.access_key_id, config.access_key_secret, *([token] if token else [])]
+        said = "" if self._operation in TOKEN_OPERATIONS else _server_message(response, hidden)
+        correlation = next((response.headers[n] for n in _CORRELATION_HEADERS if n in response.headers), "")
+        kind = error_class(response.status)
+        error = kind(f"HTTP {response.status}", response.status, said, _printable(correlation, hidden))
+        if isinstance(error, (RateLimitedError, ServerError)):
+            error.retry_after = retry_after(response.headers)
+        raise error
+
+
+def _suspicion(response: Response) -> str:
+    """Why a 2xx is not to be trusted; empty where it is: CXone answers with nothing or with JSON."""
+    if response.cut:
+        return "with a body longer than any answer of CXone's"
+    if not response.body.strip():
+        return ""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return "with an encoded body, though we asked for a plain one"
+    try:
+        json.loads(response.body)
+    except (ValueError, RecursionError):
+        return f"with a body that is not JSON (content type {response.headers.get('content-type', 'none')!a})"
+    return ""
+
+
+def _server_message(response: Response, hidden: list[Secret]) -> str:
+    """What the server says of a failure, where it says it in a header or a JSON object; never HTML."""
+    try:
+        said = json.loads(response.body)
+    except (ValueError, RecursionError):
+        said = None
+    texts: list[object] = [response.headers.get("icstatusdescription")]
+    if isinstance(said, dict):
+        texts += [said.get(key) for key in ("error_description", "errorDescription", "message", "error")]
+    return next((_printable(text, hidden) for text in texts if isinstance(text, str) and text), "")
+
+
+def _printable(text: str, hidden: list[Secret]) -> str:
+    for secret in hidden:
+        text = text.replace(secret.reveal(), "***")
+    return "".join(each if each.isprintable() else " " for each in text)[:_LONGEST_MESSAGE]

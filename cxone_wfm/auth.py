@@ -1,0 +1,165 @@
+"""AuthClient: from an access key to a token that is always good."""
+
+import random
+from collections.abc import Callable
+from types import TracebackType
+
+from . import _json
+from ._calls import Calls
+from ._http import Clock, SystemClock, Transport
+from ._retry import RetryQuota
+from ._token_cache import AccessToken, Grant, RefreshRefusedError, TokenCache
+from .config import WfmConfig
+from .errors import APIError, CredentialsRejectedError, SuspectAnswerError, ValidationError
+from .models.tokens import (
+    AccessKeyTokenRequest,
+    RefreshTokenRequest,
+    RefreshTokenResponse,
+    TokenRequest,
+    TokenResponse,
+)
+from .secrets import Secret
+
+_REFUSED = (400, 401, 403)
+
+
+class AuthClient:
+    """Logs in with an access key, refreshes the token in time, and shares it with all clients and threads.
+
+    It also owns the connections: close it, or use it in a `with` block. `transport` and `clock` are
+    for tests and for programs with an HTTP stack of their own.
+    """
+
+    def __init__(
+        self,
+        config: WfmConfig,
+        *,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._transport = transport or _http_transport(config, self._clock)
+        self._quota = RetryQuota()
+        self._chance = chance
+        self._calls = Calls(config, self._transport, self._clock, self._quota, None, chance)
+        self._cache = TokenCache(self._log_in, self._refresh, self._clock, chance)
+
+    def __enter__(self) -> "AuthClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of this client and of all that share it."""
+        self._transport.close()
+
+    def login(self) -> AccessToken:
+        """Log in with the access key now, whatever token there is.
+
+        Raises `CredentialsRejectedError` where CXone refuses the key.
+        """
+        return self._cache.renew("login", self._deadline())
+
+    def refresh(self) -> AccessToken:
+        """Renew the token now with the refresh token; where that is refused or missing, log in."""
+        return self._cache.renew("refresh", self._deadline())
+
+    def access_token(self, *, deadline: float | None = None) -> AccessToken:
+        """A token that is good now. `deadline` is a moment of the clock; without it `timeouts.total` counts.
+
+        Of all threads that need a new token at once, one fetches it. After a refused login it raises
+        `CredentialsRejectedError` without asking again for 30 seconds, then longer, up to 5 minutes.
+        """
+        return self._cache.get(self._deadline() if deadline is None else deadline)
+
+    def invalidate(self, token: AccessToken) -> None:
+        """Say that the API refused this token. Does nothing where a newer one is there already."""
+        self._cache.invalidate(token)
+
+    def calls_for(self, config: WfmConfig) -> Calls:
+        """For the data clients: calls with their settings over these connections and with this token."""
+        return Calls(config, self._transport, self._clock, self._quota, self, self._chance)
+
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self._config.timeouts.total
+
+    def _log_in(self, deadline: float) -> Grant:
+        config = self._config
+        key = AccessKeyTokenRequest(
+            access_key_id=config.access_key_id, access_key_secret=config.access_key_secret
+        )
+        nested = TokenRequest(tenant_name=config.tenant_name, access_key_token_request=key)
+        body = (key if config.token_request == "flat" else nested).to_json()  # noqa: S105 - a shape, no secret
+        asked_at = self._clock.monotonic()
+        try:
+            answer = self._calls.make("access_key_token", body, deadline=deadline)
+        except APIError as error:
+            if error.status not in _REFUSED:
+                raise
+            refused = CredentialsRejectedError(
+                error.detail, error.status, correlation_id=error.correlation_id
+            )
+            refused.operation, refused.request_id = error.operation, error.request_id
+            refused.attempts = error.attempts
+        else:
+            return _grant(answer, asked_at)
+        raise refused
+
+    def _refresh(self, refresh_token: Secret, deadline: float) -> Grant:
+        body = RefreshTokenRequest(token=refresh_token).to_json()
+        asked_at = self._clock.monotonic()
+        try:
+            answer = self._calls.make("refresh_token", body, attempts=1, deadline=deadline)
+        except APIError as error:
+            if error.status not in _REFUSED:
+                raise
+        else:
+            return _grant(answer, asked_at)
+        raise RefreshRefusedError
+
+
+def _http_transport(config: WfmConfig, clock: Clock) -> Transport:
+    from ._transport import HttpTransport  # here, for it imports requests  # noqa: PLC0415
+
+    return HttpTransport(config, clock)
+
+
+def _grant(answer: bytes, asked_at: float) -> Grant:
+    """The token in either of the two known answers."""
+    try:
+        document = _json.parse(answer, "the token answer")
+        if isinstance(document, dict) and "access_token" in document:
+            login = TokenResponse.from_json(document)
+            access, refresh, life = login.access_token, login.refresh_token, login.expires_in
+            bearer = (login.token_type or "bearer").lower() == "bearer"
+        else:
+            renewed = RefreshTokenResponse.from_json(document if isinstance(document, dict) else {})
+            access, refresh, life = renewed.token, renewed.refresh_token, renewed.token_expiration_time_sec
+            bearer = True
+    except ValidationError:
+        usable = False
+    else:
+        usable = bearer and _is_token(access)
+    if not usable:
+        raise SuspectAnswerError("HTTP 200 whose body holds no usable Bearer token")
+    return Grant(access=access, refresh=refresh or None, life=_seconds(life), asked_at=asked_at)
+
+
+def _is_token(secret: Secret) -> bool:
+    text = secret.reveal()
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:10])
+    return (
+        float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+        else None
+    )
