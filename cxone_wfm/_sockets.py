@@ -5,12 +5,13 @@ sockets wait at most for what is left of the call. They also tell "not sent" fro
 that is a fact of the socket, not of the exception that comes out of five layers.
 """
 
+import http.client
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import define
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -58,6 +59,9 @@ def budget_of_this_thread(budget: Budget) -> Iterator[None]:
 
 
 class _PlainSocket(socket.socket):
+    carries_request = True
+    """False below TLS: only the set-up with a proxy goes out there, the request goes over the TLS socket."""
+
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401 - as in socket
         self.settimeout(_current.budget.next_wait())
         return super().recv_into(buffer, nbytes, flags)
@@ -66,7 +70,7 @@ class _PlainSocket(socket.socket):
         self.settimeout(_current.budget.next_wait())
         _current.budget.connected = True
         count = super().send(data, flags)
-        _current.budget.sent = True
+        _current.budget.sent = self.carries_request
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401 - as in socket
@@ -94,22 +98,55 @@ def use_budget_sockets(context: ssl.SSLContext) -> None:
     context.sslsocket_class = _TLSSocket
 
 
-def _with_budget(connected: socket.socket) -> socket.socket:
+def _with_budget(connected: socket.socket, *, carries_request: bool) -> socket.socket:
     _current.budget.connected = True
     timeout = connected.gettimeout()
     ours = _PlainSocket(connected.family, connected.type, connected.proto, fileno=connected.detach())
     ours.settimeout(timeout)
+    ours.carries_request = carries_request
     return ours
 
 
+class _LastLine:
+    """Reads lines from a file and remembers the last of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._file.readline(limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a file can do
+        return getattr(self._file, name)
+
+
+class _WholeHeadResponse(http.client.HTTPResponse):
+    """Refuses an answer that ends inside its headers: http.client takes it for a whole one without a body."""
+
+    def begin(self) -> None:
+        file: Any = self.fp
+        watched: Any = _LastLine(file)
+        self.fp = watched
+        super().begin()
+        self.fp = file
+        if watched.last not in {b"\r\n", b"\n"}:
+            raise http.client.IncompleteRead(watched.last)
+
+
 class _PlainConnection(HTTPConnection):
+    response_class = _WholeHeadResponse
+
     def _new_conn(self) -> socket.socket:
-        return _with_budget(super()._new_conn())
+        return _with_budget(super()._new_conn(), carries_request=True)
 
 
 class _TLSConnection(HTTPSConnection):
+    response_class = _WholeHeadResponse
+
     def _new_conn(self) -> socket.socket:
-        return _with_budget(super()._new_conn())
+        return _with_budget(super()._new_conn(), carries_request=False)
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -1,7 +1,6 @@
 """HttpTransport: the only place that uses `requests`."""
 
 import http.client
-import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
+from ._fork import start_over_in_child
 from ._http import Clock, Request, Response
 from ._sockets import POOLS, Budget, budget_of_this_thread, use_budget_sockets
 from .config import WfmConfig
@@ -42,10 +42,13 @@ _BEFORE_CONNECTING = (
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.LocationValueError,
     urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.PoolError,
+    urllib3.exceptions.ClosedPoolError,
+    urllib3.exceptions.EmptyPoolError,
+    urllib3.exceptions.HostChangedError,
     urllib3.exceptions.ProxyError,
+    urllib3.exceptions.ProxySchemeUnsupported,
     urllib3.exceptions.SSLError,
-    urllib3.exceptions.URLSchemeUnknown,
+    socket.gaierror,
 )
 """Where no socket of ours was involved, these say that none could be: nothing was sent."""
 
@@ -97,7 +100,12 @@ class HttpTransport:
         self._verify = config.ca_bundle or True
         self._proxy = config.proxy
         self._adapter: _Adapter | None = _Adapter()
-        self._process = os.getpid()
+        start_over_in_child(self)
+
+    def start_over(self) -> None:
+        """In a forked child: the parent's connections stay the parent's."""
+        if self._adapter is not None:
+            self._adapter = _Adapter()
 
     def close(self) -> None:
         """Let go of the connections. Sending afterwards is an error."""
@@ -109,8 +117,6 @@ class HttpTransport:
         """Send the request once and give the answer, whatever its status is."""
         if self._adapter is None:
             raise RuntimeError("this client is closed; make a new one")
-        if self._process != os.getpid():
-            self._adapter, self._process = _Adapter(), os.getpid()
         budget = Budget(self._clock.monotonic, deadline, read)
         if budget.left() <= 0:
             raise NotSentError("the call's total time was over before the request could leave")
@@ -149,6 +155,8 @@ def _read_body(answer: requests.Response) -> tuple[bytes, bool]:
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES:
             return bytes(body[:MAX_RESPONSE_BYTES]), True
+    if len(body) < int(answer.headers.get("Content-Length", 0)):  # older urllib3 does not look
+        raise http.client.IncompleteRead(bytes(body))
     return bytes(body), False
 
 

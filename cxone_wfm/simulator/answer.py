@@ -33,7 +33,7 @@ class Answer:
         return [*kind, ("Content-Length", str(len(self.body))), *self.headers]
 
     def head(self) -> bytes:
-        """Status line and headers as they stand on the wire, for an answer after which the connection ends."""
+        """Status line and headers as they stand on the wire, where the connection ends with the answer."""
         headers = [*self.all_headers(), ("Connection", "close")]
         lines = [f"HTTP/1.1 {self.status_line()}", *(f"{name}: {value}" for name, value in headers)]
         return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
@@ -47,9 +47,7 @@ class RefusedError(Exception):
         self.answer = answer
 
 
-def refusal(
-    status: int, error: str, message: str, *headers: tuple[str, str], **more: object
-) -> Answer:
+def refusal(status: int, error: str, message: str, *headers: tuple[str, str], **more: object) -> Answer:
     """An answer that says no, as JSON: `{"error": ..., "message": ...}` and what more there is to say."""
     document = {"error": error, "message": message, **more}
     return Answer(status=status, body=json.dumps(document).encode(), headers=headers)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 _PIECES_PER_SECOND = 50
+_PIECE = 64 * 1024
 _OWN_HEADERS = ("connection", "content-length", "content-type", "transfer-encoding")
 _LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Please log in.</body></html>"
 
@@ -26,7 +27,7 @@ TakeOver: TypeAlias = Callable[[], Callable[[bytes], object]]
 function are all that the client gets, and the connection ends with the request."""
 
 
-def _must_be(expected: str, test: Callable[[Any], bool]) -> Callable[[object, Any, object], None]:
+def _must_be(expected: str, test: Callable[[Any], bool]) -> Callable[[object, Any, Any], None]:
     def check(_: object, attribute: "attrs.Attribute[object]", value: object) -> None:
         if not test(value):
             raise ValueError(f"{attribute.name} is {value!r}; it must be {expected}")
@@ -175,7 +176,10 @@ KINDS: Mapping[str, type[InjectedFault]] = {
 
 
 def read_fault(kind: object, settings: Mapping[str, object]) -> InjectedFault:
-    """The fault that JSON describes: the name of its kind and its fields. Raises `ValueError`, saying what is wrong."""
+    """The fault that JSON describes by the name of its kind and its fields.
+
+    Raises `ValueError`, which says what is wrong.
+    """
     fault_class = KINDS.get(kind) if isinstance(kind, str) else None
     if fault_class is None:
         raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
@@ -194,19 +198,26 @@ def read_fault(kind: object, settings: Mapping[str, object]) -> InjectedFault:
 
 def answer_instead(fault: InjectedFault | None) -> Answer | None:
     """The answer of a fault that keeps the request from being handled; None for every other."""
+    answer = None
     match fault:
         case Status():
-            headers = tuple(fault.headers.items())
-            return Answer(status=fault.code, body=fault.body, content_type=fault.content_type, headers=headers)
+            answer = Answer(
+                status=fault.code,
+                body=fault.body,
+                content_type=fault.content_type,
+                headers=tuple(fault.headers.items()),
+            )
         case RateLimit():
-            return Answer(status=429, headers=(("Retry-After", str(fault.retry_after)),))
+            answer = Answer(status=429, headers=(("Retry-After", str(fault.retry_after)),))
         case Html():
-            return Answer(status=200, body=_LOGIN_PAGE, content_type="text/html; charset=utf-8")
+            answer = Answer(status=200, body=_LOGIN_PAGE, content_type="text/html; charset=utf-8")
         case Redirect():
-            return Answer(status=307, headers=(("Location", fault.location),))
+            answer = Answer(status=307, headers=(("Location", fault.location),))
         case TooLong():
-            return Answer(status=200, body=b"[]".ljust(fault.size))
-    return None
+            answer = Answer(status=200, body=b"[]".ljust(fault.size))
+        case CutBefore():
+            answer = Answer(status=200)  # no byte of it is sent
+    return answer
 
 
 def deliver(
@@ -234,7 +245,7 @@ def deliver(
             take_over()
             return []
     start_response(answer.status_line(), answer.all_headers())
-    return [answer.body]
+    return (answer.body[at : at + _PIECE] for at in range(0, len(answer.body), _PIECE))
 
 
 def _drip(

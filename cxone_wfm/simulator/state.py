@@ -21,11 +21,12 @@ from ..models import (
     TokenResponse,
 )
 from ..secrets import Secret
-from .faults import InjectedFault
+from .faults import KINDS, InjectedFault
 
-OPERATIONS = tuple(attribute.name for attribute in attrs.fields(Endpoints))
-TOKEN_OPERATIONS = ("access_key_token", "refresh_token")
 ANY_OPERATION = "*"
+OPERATIONS = (*(attribute.name for attribute in attrs.fields(Endpoints)), ANY_OPERATION)
+"""What a fault can be planted for."""
+TOKEN_OPERATIONS = ("access_key_token", "refresh_token")
 
 Data: TypeAlias = AgentStateList | AgentActivityReport | HistoricalReport
 """What one request of the data routes carries."""
@@ -200,9 +201,10 @@ class State:
 
     def plant(self, operation: str, fault: InjectedFault, times: int) -> None:
         """Let the fault meet the next `times` requests of the operation, after those planted before."""
-        if operation not in {*OPERATIONS, ANY_OPERATION}:
-            known = ", ".join([*OPERATIONS, ANY_OPERATION])
-            raise ValueError(f"operation is {operation!r}; it must be one of {known}")
+        if operation not in OPERATIONS:
+            raise ValueError(f"operation is {operation!r}; it must be one of {', '.join(OPERATIONS)}")
+        if type(fault) not in KINDS.values():
+            raise TypeError(f"{fault!r} is no fault; give one such as CutBefore()")
         if type(times) is not int or times < 1:
             raise ValueError(f"times is {times!r}; it must be a whole number from 1")
         with self._lock:
@@ -222,13 +224,12 @@ class State:
     def store(self, data: Data) -> None:
         """Keep what a data route accepted."""
         with self._lock:
-            match data:
-                case AgentStateList():
-                    self._agent_states += data.agent_state_list
-                case AgentActivityReport():
-                    self._agent_activity_reports.append(data)
-                case HistoricalReport():
-                    self._historical_reports.append(data)
+            if isinstance(data, AgentStateList):
+                self._agent_states += data.agent_state_list
+            elif isinstance(data, AgentActivityReport):
+                self._agent_activity_reports.append(data)
+            else:
+                self._historical_reports.append(data)
 
     def count_heartbeat(self) -> None:
         """Count one heartbeat."""

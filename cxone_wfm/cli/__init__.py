@@ -1,0 +1,15 @@
+"""The command `cxone-wfm` (extra `cli`)."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command; without its extra, say in one line what to install."""
+    try:
+        import rich  # noqa: F401, PLC0415 - to see whether it is there
+        import typer  # noqa: F401, PLC0415 - to see whether it is there
+    except ImportError:
+        sys.exit('cxone-wfm needs its extra: python -m pip install "cxone-wfm-sdk[cli]"')
+    from .app import app  # here, for it needs the extra  # noqa: PLC0415
+
+    app()

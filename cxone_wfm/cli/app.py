@@ -1,0 +1,120 @@
+"""The commands, their arguments and their help."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .check import check as run_check
+from .output import Output
+from .send import Kind
+from .send import send as run_send
+
+app = typer.Typer(
+    name="cxone-wfm",
+    help="Push a third-party ACD's data into NICE CXone WFM. Try `cxone-wfm demo` first: it needs nothing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cxone-wfm-sdk {__version__}")
+        raise typer.Exit
+
+
+@contextmanager
+def _simulator_needed() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(as_json: AsJson = False) -> None:
+    """Show everything at work against a local CXone WFM: no account, no network.
+
+    Starts a simulator on this machine, logs in, refreshes, looks the ACD types up, beats, sends the
+    vendor page's sample data, is refused once, recovers once, and compares what was sent with what
+    the server holds. Exits with 0 only where they are equal.
+    """
+    with _simulator_needed():
+        from .demo import demo as run_demo  # here, for it needs the extra `simulator`  # noqa: PLC0415
+    raise typer.Exit(run_demo(Output.make(as_json=as_json)))
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    token_life: Annotated[int, typer.Option(help="How long a token lives, in seconds.")] = 3600,
+    one_time_refresh: Annotated[
+        bool, typer.Option("--one-time-refresh", help="A refresh token works only once.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a local CXone WFM to develop against, until Ctrl-C.
+
+    Prints the settings to use with it. What it received can be read at /__simulator__/received.
+    """
+    with _simulator_needed():
+        from .simulate import simulate as run_simulate  # here, for it needs the extra  # noqa: PLC0415
+    raise typer.Exit(
+        run_simulate(
+            Output.make(as_json=as_json),
+            host=host,
+            port=port,
+            token_life=token_life,
+            one_time_refresh=one_time_refresh,
+        )
+    )
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Check the settings of the environment: configuration, token, ACD types, heartbeat.
+
+    The four settings are CXONE_BASE_URL, CXONE_TENANT, CXONE_ACCESS_KEY_ID and
+    CXONE_ACCESS_KEY_SECRET. Exits with 0 where all works, else with 1 and says what to do.
+    """
+    raise typer.Exit(run_check(Output.make(as_json=as_json)))
+
+
+@app.command()
+def send(
+    kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
+    file: Annotated[str, typer.Argument(help="A JSON file, or - for standard input.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only validate, and print what would go out.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a report or agent states from a file. States may also be one JSON object a line.
+
+    Exits with 0 when CXone has confirmed everything, else with 1 and says what is wrong.
+    """
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        typer.echo(f"{file} cannot be read: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(run_send(Output.make(as_json=as_json), kind, data, dry_run=dry_run))
