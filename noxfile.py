@@ -1,0 +1,49 @@
+"""Longer checks than one test run: `nox -l` lists them, `nox -s NAME` runs one."""
+
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+CLASSIFIERS = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
+PYTHONS = [
+    line.rsplit(" ", 1)[1] for line in CLASSIFIERS if line.startswith("Programming Language :: Python :: 3.")
+]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types of both packages."""
+    session.install("-e", ".[dev]")
+    session.run("mypy", "--strict", "cxone_wfm", "cxone_assist")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests on every Python that is named in pyproject.toml."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def floors(session: nox.Session) -> None:
+    """All tests with the lowest versions that pyproject.toml allows."""
+    session.install("-e", ".[dev]", "-c", "tests/floors.txt")
+    session.run("pytest", "--no-cov", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """How fast the hot paths are, as ratios in one run."""
+    session.install("-e", ".[dev]")
+    session.run("python", "benchmarks/records.py")
+    session.run("python", "benchmarks/imports.py")
