@@ -1,15 +1,9 @@
 """Longer checks than one test run: `nox -l` lists them, `nox -s NAME` runs one."""
 
-import tomllib
-from pathlib import Path
-
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
-CLASSIFIERS = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
-PYTHONS = [
-    line.rsplit(" ", 1)[1] for line in CLASSIFIERS if line.startswith("Programming Language :: Python :: 3.")
-]
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 
 @nox.session
