@@ -31,7 +31,7 @@ from .faults import (
     deliver,
     read_fault,
 )
-from .state import TOKEN_OPERATIONS, Data, NotAuthorizedError, ReceivedRequest, State
+from .state import MAY_HOLD_SECRETS, Data, NotAuthorizedError, ReceivedRequest, State
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -159,7 +159,7 @@ class Application:
                 path=request.path,
                 status="cut" if isinstance(fault, (CutBefore, CutInside, AnswerLost)) else answer.status,
                 request_id=request.request_id,
-                body=b"" if operation in TOKEN_OPERATIONS else request.body,
+                body=b"" if operation in MAY_HOLD_SECRETS else request.body,
             )
         )
 

@@ -196,7 +196,7 @@ class _Gateway(wsgi.Gateway_10):
 
 
 class _Connection(http.HTTPConnection):
-    """A connection that the server can cut at any time, and that leaves no file descriptor behind."""
+    """A connection that the server can cut at any time."""
 
     def __init__(self, server: "_Server", *arguments: Any) -> None:  # noqa: ANN401 - as in cheroot
         super().__init__(server, *arguments)
@@ -210,7 +210,7 @@ class _Connection(http.HTTPConnection):
     def close(self) -> None:
         self.server.closed(self)
         super().close()
-        self.wfile.raw.close()  # cheroot leaves it to the garbage collector
+        self.wfile.raw.close()  # or what was not written would be tried again, in vain, when it is collected
 
 
 class _Server(wsgi.Server):

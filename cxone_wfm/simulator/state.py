@@ -26,7 +26,8 @@ from .faults import KINDS, InjectedFault
 ANY_OPERATION = "*"
 OPERATIONS = (*(attribute.name for attribute in attrs.fields(Endpoints)), ANY_OPERATION)
 """What a fault can be planted for."""
-TOKEN_OPERATIONS = ("access_key_token", "refresh_token")
+MAY_HOLD_SECRETS = ("access_key_token", "refresh_token", "")
+"""Whose bodies are not kept: requests for a token, and those that missed their path."""
 
 Data: TypeAlias = AgentStateList | AgentActivityReport | HistoricalReport
 """What one request of the data routes carries."""
@@ -38,8 +39,8 @@ class ReceivedRequest:
 
     `operation` is the operation's name in `Endpoints`, "" where path and method are none of them.
     `status` is the status that was given, or "cut" where the connection was closed before the whole
-    answer. `request_id` is what came in X-Request-Id. `body` is what came, to the byte; of requests
-    for a token it is empty, for they hold secrets.
+    answer. `request_id` is what came in X-Request-Id. `body` is what came, to the byte. It is
+    empty where it may hold secrets: in requests for a token, and in those to no operation.
     """
 
     operation: str
