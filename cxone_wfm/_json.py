@@ -1,14 +1,17 @@
 """JSON text to values and back, within bounds. Uses orjson to write where it is installed (extra `fast`)."""
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
 
 from .errors import Fault, ValidationError
 
-Dumps = Callable[[object, Callable[[object], object]], bytes]
+Default = Callable[[object], object]
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 MAX_NESTING = 64
+_MAX_DOUBLE = sys.float_info.max
 
 
 class RepeatedKeys(dict[str, object]):
@@ -22,8 +25,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(plain) == len(pairs):
         return plain
     marked = RepeatedKeys(plain)
-    names = [name for name, _ in pairs]
-    marked.keys_repeated = tuple(name for name in plain if names.count(name) > 1)
+    times = Counter(name for name, _ in pairs)
+    marked.keys_repeated = tuple(name for name in plain if times[name] > 1)
     return marked
 
 
@@ -34,15 +37,16 @@ def _refuse(record: str, found: str, expected: str) -> ValidationError:
 def parse(text: str | bytes | bytearray, record: str, limit: int = MAX_DOCUMENT_BYTES) -> object:
     """The JSON value that the text holds. `record` names what is read, for the error.
 
+    A byte order mark is skipped. NaN and Infinity are read, for the record to refuse at their place.
+
     Raises `ValidationError` where it is not JSON, not UTF-8, longer than `limit` bytes or
     characters, or nested beyond what can be read.
     """
     if len(text) > limit:
         raise _refuse(record, f"a document of {len(text)} bytes", f"at most {limit} bytes")
     try:
-        return json.loads(
-            text if isinstance(text, str) else text.decode("utf-8-sig"), object_pairs_hook=_object
-        )
+        plain = text if isinstance(text, str) else text.decode()
+        return json.loads(plain.removeprefix("\ufeff"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         found = f"a byte that is not UTF-8 at offset {error.start}"
     except json.JSONDecodeError as error:
@@ -54,20 +58,38 @@ def parse(text: str | bytes | bytearray, record: str, limit: int = MAX_DOCUMENT_
     raise _refuse(record, found, "a JSON document in UTF-8")
 
 
-def nesting(value: object) -> int:
-    """How deep lists and objects stand in each other; a plain value is 0. Stops counting beyond the bound."""
-    deepest = 0
+def encodable(text: str) -> bool:
+    """Whether the text can be written as UTF-8; a lone surrogate cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_json(value: object) -> bool:
+    """Whether JSON can hold it: at most `MAX_NESTING` deep, numbers in the range of a double."""
     waiting = [(value, 0)]
-    while waiting and deepest <= MAX_NESTING:
+    while waiting:
         item, depth = waiting.pop()
-        children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
-        if children is not None:
-            deepest = max(deepest, depth + 1)
-            waiting.extend((child, depth + 1) for child in children)
-    return deepest
+        if isinstance(item, dict):
+            fits = depth < MAX_NESTING and all(isinstance(key, str) and encodable(key) for key in item)
+            waiting.extend((child, depth + 1) for child in item.values())
+        elif isinstance(item, list):
+            fits = depth < MAX_NESTING
+            waiting.extend((child, depth + 1) for child in item)
+        elif isinstance(item, str):
+            fits = encodable(item)
+        elif isinstance(item, (int, float)):
+            fits = type(item) in {int, float, bool} and -_MAX_DOUBLE <= item <= _MAX_DOUBLE
+        else:
+            fits = item is None
+        if not fits:
+            return False
+    return True
 
 
-def dump_plain(value: object, default: Callable[[object], object]) -> bytes:
+def dump_plain(value: object, default: Default) -> bytes:
     """Write with the standard library."""
     text = json.dumps(value, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
@@ -76,7 +98,12 @@ def dump_plain(value: object, default: Callable[[object], object]) -> bytes:
 try:
     import orjson
 except ImportError:  # the extra `fast` is not installed
-    dump: Dumps = dump_plain
+    dump = dump_plain
 else:
-    dump = orjson.dumps
-"""The value as JSON in UTF-8, without spaces. `default` gives a JSON value for what JSON does not know."""
+
+    def dump(value: object, default: Default) -> bytes:
+        """The value as JSON in UTF-8, without spaces. `default` turns what JSON does not know."""
+        try:
+            return orjson.dumps(value, default)
+        except orjson.JSONEncodeError:  # such as a whole number beyond 64 bits
+            return dump_plain(value, default)

@@ -4,37 +4,34 @@ A kind's `test` is a Python expression over `v`, not a function: `_wire` joins t
 record into one generated function, which is what makes a report of 50,000 rows cheap to check.
 """
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
-from typing import Annotated, TypeGuard, TypeVar
+from types import MappingProxyType
+from typing import Annotated
 
 from attrs import define
 
+from ._json import MAX_NESTING, encodable, is_json
+from .errors import Fault
 from .secrets import Secret
 
 UTC = timezone.utc
-Row = TypeVar("Row")
 MAX_COUNT = 2**31 - 1
 MAX_EXACT = 2**53
 """The largest whole number that a double holds exactly; JSON readers may round beyond it."""
-
-
-def encodable(text: str) -> bool:
-    """Whether the text can be written as UTF-8; a lone surrogate cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_SHOWN = 60
+"""The longest text that a fault shows, in characters."""
 
 
 NAMES = {
     "UTC": UTC,
     "Secret": Secret,
     "datetime": datetime,
+    "Mapping": Mapping,
     "encodable": encodable,
-    "Infinity": float("inf"),
+    "is_json": is_json,
 }
 """What the tests may name beside the builtins."""
 
@@ -45,12 +42,14 @@ class Kind:
 
     `expected` says in words what `test` accepts. `read` turns a JSON value into ours, and gives
     what it cannot read back as it came, for `test` to refuse. `write` turns ours into JSON.
+    `shown` is whether a fault may show the value: never where it may be a secret.
     """
 
     expected: str
     test: str
     read: Callable[[object], object] | None = None
     write: Callable[[object], object] | None = None
+    shown: bool = True
 
     @cached_property
     def accepts(self) -> Callable[[object], bool]:
@@ -58,12 +57,16 @@ class Kind:
         accepts: Callable[[object], bool] = eval(f"lambda v: {self.test}", dict(NAMES))  # noqa: S307 - our own constants, never data
         return accepts
 
+    def fault(self, path: str, value: object) -> Fault:
+        """The fault of a value that the test refused."""
+        return Fault(path, describe(value) if self.shown else describe_type(value), self.expected)
+
 
 def _text(shortest: int, longest: int, *, ascii_only: bool = False) -> Kind:
     span = f"{shortest} to {longest}" if shortest else f"at most {longest}"
     return Kind(
         expected=f"text of {span} {'ASCII ' if ascii_only else ''}characters",
-        test=f"isinstance(v, str) and {shortest} <= len(v) <= {longest} and "
+        test=f"(type(v) is str or isinstance(v, str)) and {shortest} <= len(v) <= {longest} and "
         + ("v.isascii()" if ascii_only else "(v.isascii() or encodable(v))"),
     )
 
@@ -98,20 +101,20 @@ def _write_instant(value: object) -> str:
 
 
 def _is_aware(value: object) -> bool:
-    return isinstance(value, datetime) and value.utcoffset() is not None
+    return isinstance(value, datetime) and isinstance(value.utcoffset(), timedelta)
 
 
 def to_instant(value: datetime) -> datetime:
     """The same moment in UTC, cut to whole milliseconds, which is all that the wire carries.
 
-    What is no time, or has no offset, is given back as it came, for the test to refuse.
+    What is no time, has no offset, or is in no year of UTC is given back as it came, for the test to refuse.
     """
     if not _is_aware(value):
         return value
     try:
         moment = value.astimezone(UTC)
     except OverflowError:
-        return value.replace(tzinfo=None)
+        return value
     return datetime(
         moment.year,
         moment.month,
@@ -129,14 +132,24 @@ def to_milliseconds(value: int | timedelta) -> int:
     return value // timedelta(milliseconds=1) if isinstance(value, timedelta) else value
 
 
-def as_tuple(rows: Iterable[Row] | None) -> tuple[Row, ...] | None:
+def as_tuple(rows: object) -> object:
     """Rows as a tuple, so that a record cannot be changed later; what is no row list as it came."""
+    if isinstance(rows, (str, bytes, bytearray, Mapping)):
+        return rows
     return tuple(rows) if isinstance(rows, Iterable) else rows
 
 
 def to_secret(value: str | Secret) -> Secret:
     """A text as a `Secret`; a `Secret` as it came."""
     return Secret(value) if isinstance(value, str) else value
+
+
+def read_only(items: Mapping[str, object]) -> Mapping[str, object]:
+    """A copy that cannot be changed; what is no mapping as it came."""
+    try:
+        return MappingProxyType(dict(items))
+    except (TypeError, ValueError):
+        return items
 
 
 def _read_secret(value: object) -> object:
@@ -160,7 +173,7 @@ Percent = Annotated[float, _number(100, "a percentage")]
 Instant = Annotated[
     datetime,
     Kind(
-        expected="a time with its offset, such as 2024-04-17T10:00:00.000Z",
+        expected="a time with its offset: a datetime in Python, 2024-04-17T10:00:00.000Z in JSON",
         test="type(v) is datetime and v.tzinfo is UTC",
         read=_read_instant,
         write=_write_instant,
@@ -173,26 +186,46 @@ SecretText = Annotated[
         test="type(v) is Secret and encodable(v.reveal())",
         read=_read_secret,
         write=_write_secret,
+        shown=False,
     ),
 ]
-AnyJson = Annotated[object, Kind(expected="anything", test="True")]
+_JSON = (
+    f"JSON of at most {MAX_NESTING} levels, numbers in the range of a double, text without lone surrogates"
+)
+ANY_JSON = Kind(expected=_JSON, test="is_json(v)", shown=False)
+AnyJson = Annotated[object, ANY_JSON]
+Extra = Annotated[
+    Mapping[str, object],
+    Kind(expected=f"an object of {_JSON}", test="isinstance(v, Mapping) and is_json(dict(v))", shown=False),
+]
 
 
 def describe(value: object) -> str:
-    """What was found, in the words of JSON, cut short; a secret is never shown."""
-    words: object = f"a Python {type(value).__name__}"
-    if value is None or isinstance(value, bool):
-        words = {None: "null", True: "true", False: "false"}[value]
-    elif isinstance(value, str):
-        words = f"text of {len(value)} characters" if len(value) > 60 else ascii(value)  # noqa: PLR2004 - fits a line
-    elif isinstance(value, (int, float)):
-        words = f"a whole number of {value.bit_length()} bits" if _is_huge(value) else value
-    elif isinstance(value, (dict, list, tuple)):
-        words = "an object" if isinstance(value, dict) else "a list"
-    elif isinstance(value, datetime):
-        words = _write_instant(value) if value.tzinfo else f"{value.isoformat()}, a time without its offset"
-    return str(words)
+    """What was found, in the words of JSON, cut short."""
+    if isinstance(value, str):
+        return _describe_text(value)
+    if type(value) is int:
+        huge = abs(value) > MAX_EXACT
+        return f"a whole number of {value.bit_length()} bits" if huge else str(value)
+    if type(value) in {float, bool}:
+        return json.dumps(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return _write_instant(value)
+        return value.isoformat() + ("" if _is_aware(value) else ", a time without its offset")
+    return describe_type(value)
 
 
-def _is_huge(value: float) -> TypeGuard[int]:
-    return isinstance(value, int) and abs(value) > MAX_EXACT
+def _describe_text(text: str) -> str:
+    if not encodable(text):
+        return f"text of {len(text)} characters with a lone surrogate"
+    if len(text) > _SHOWN:
+        return f"text of {len(text)} characters{'' if text.isascii() else ', not all ASCII'}"
+    return ascii(text[:])
+
+
+def describe_type(value: object) -> str:
+    """What kind of value was found, without the value."""
+    names = {type(None): "null", bool: "true or false", dict: "an object", list: "a list"}
+    names |= {str: "text", int: "a number", float: "a number"}
+    return names.get(type(value), f"a Python {type(value).__name__}")

@@ -1,21 +1,21 @@
 """JSON values to records through cattrs, with every fault at its wire path.
 
-cattrs finds what is missing and what is unknown, walks lists and gathers what went wrong.
-Its own converters for plain values are not used: they would make 7 of "7" and "None" of null.
+cattrs finds what is missing, builds the records and gathers what went wrong. Its own converters for
+plain values are not used: they would make 7 of "7" and "None" of null.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
 import attrs
 import cattrs
-from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
+from cattrs.errors import ClassValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from ._json import MAX_NESTING, RepeatedKeys, nesting
-from ._kinds import describe
-from ._wire import RecordClass, WireField, order_faults, wire_fields, wire_name
+from ._json import RepeatedKeys, is_json
+from ._kinds import ANY_JSON, describe_type
+from ._wire import RecordClass, WireField, order_faults, step, wire_fields, wire_name
 from .errors import Fault, ValidationError
 
 Hook = Callable[[object, object], object]
@@ -35,6 +35,8 @@ class _RefusedError(Exception):
 def structure(cls: type[Record], document: object) -> Record:
     """The record that the JSON value describes. Raises one `ValidationError` with every fault."""
     record_class: RecordClass = cls
+    if isinstance(document, Mapping) and not isinstance(document, dict):
+        document = dict(document)
     try:
         record = _record_hook(record_class)(document, cls)
     except (ClassValidationError, _RefusedError) as error:
@@ -56,23 +58,28 @@ def _record_hook(cls: RecordClass) -> Hook:
     inner = make_dict_structure_fn(
         cls,
         _converter,
-        _cattrs_forbid_extra_keys=not cls.open_ended,
+        _cattrs_forbid_extra_keys=False,
         _cattrs_detailed_validation=True,
         **overrides,
     )
-    known = {field.wire for field in fields}
+
+    optional = {field.wire: field.optional for field in fields}
 
     def hook(value: object, _: object) -> object:
         if not isinstance(value, dict):
-            raise _RefusedError(Fault("$", describe(value), "an object"))
+            raise _RefusedError(Fault("$", describe_type(value), "an object"))
+        extra = {key: value[key] for key in value if key not in optional}
+        if cls.open_ended:  # a null is as good as left out, and is kept to be written back
+            extra |= {key: None for key in value if value[key] is None and optional.get(key)}
+        own = [*_repeated(value), *(_extra_faults(extra) if cls.open_ended else _unknown(extra))]
         try:
-            record = inner(value, cls)
+            record = inner({key: value[key] for key in value if key not in extra} if extra else value, cls)
         except ClassValidationError as group:
-            own = [*_repeated(value), *_order(cls, value)]
+            own += _order(cls, value)
             raise ClassValidationError(group.message, [*group.exceptions, _RefusedError(*own)], cls) from None
-        if repeated := tuple(_repeated(value)):
-            raise _RefusedError(*repeated)
-        return _with_extra(record, value, known) if cls.open_ended else record
+        if own:
+            raise _RefusedError(*own)
+        return attrs.evolve(record, extra=extra) if extra else record
 
     return hook
 
@@ -81,25 +88,32 @@ def _value_hook(field: WireField) -> Hook:
     if field.record is not None:
         return _record_hook(field.record)
     if field.rows is not None:
-        return _rows_hook(field.rows)
+        return _rows_hook(field.rows, optional=field.optional)
     kind = field.kind
     assert kind is not None  # noqa: S101 - a field is one of the three
 
     def hook(value: object, _: object) -> object:
         ours = value if kind.read is None else kind.read(value)
         if not kind.accepts(ours):
-            raise _RefusedError(Fault("$", describe(ours), kind.expected))
+            fault = kind.fault("$", value)
+            raise _RefusedError(_or_no_key(fault) if value is None and field.optional else fault)
         return ours
 
     return hook
 
 
-def _rows_hook(row: RecordClass) -> Hook:
+def _or_no_key(fault: Fault) -> Fault:
+    """A null where the key may be left out: say so, for many writers put null there."""
+    return attrs.evolve(fault, expected=f"{fault.expected}, or no such key")
+
+
+def _rows_hook(row: RecordClass, *, optional: bool) -> Hook:
     row_hook = _record_hook(row)
 
     def hook(value: object, _: object) -> object:
         if not isinstance(value, list):
-            raise _RefusedError(Fault("$", describe(value), "a list"))
+            fault = Fault("$", describe_type(value), "a list")
+            raise _RefusedError(_or_no_key(fault) if value is None and optional else fault)
         rows: list[object] = []
         faults: list[Fault] = []
         for index, item in enumerate(value):
@@ -117,7 +131,7 @@ def _rows_hook(row: RecordClass) -> Hook:
 def _repeated(value: object) -> Iterator[Fault]:
     if isinstance(value, RepeatedKeys):
         for key in value.keys_repeated:
-            yield Fault(f"$.{key}", "the key more than once", "it once")
+            yield Fault(f"${step(key)}", "the key more than once", "it once")
 
 
 def _order(cls: RecordClass, value: dict[str, object]) -> Iterator[Fault]:
@@ -131,17 +145,15 @@ def _order(cls: RecordClass, value: dict[str, object]) -> Iterator[Fault]:
         yield from order_faults(cls, *found)
 
 
-def _with_extra(
-    record: Any,  # noqa: ANN401 - any record class
-    value: dict[str, object],
-    known: set[str],
-) -> object:
-    extra = {key: item for key, item in value.items() if key not in known}
-    if nesting(extra) > MAX_NESTING:
-        raise _RefusedError(
-            Fault("$", f"more than {MAX_NESTING} levels", f"at most {MAX_NESTING} levels of nesting")
-        )
-    return attrs.evolve(record, extra=extra)
+def _unknown(keys: Iterable[object]) -> Iterator[Fault]:
+    for key in keys:
+        yield Fault(f"${step(key)}", "an unknown key", "only the keys of the vendor's page")
+
+
+def _extra_faults(extra: dict[str, object]) -> Iterator[Fault]:
+    for key, item in extra.items():
+        if not is_json({key: item}):
+            yield ANY_JSON.fault(f"${step(key)}", item)
 
 
 def _faults(error: BaseException, path: str) -> Iterator[Fault]:
@@ -158,8 +170,5 @@ def _faults(error: BaseException, path: str) -> Iterator[Fault]:
                 yield from _faults(cause, place)
         for cause in others:
             yield from _faults(cause, path)
-    elif isinstance(error, ForbiddenExtraKeysError):
-        for key in sorted(error.extra_fields):
-            yield Fault(f"{path}.{key}", "an unknown key", "only the keys of the vendor's page")
     else:
         raise error

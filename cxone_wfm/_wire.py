@@ -5,6 +5,7 @@ kind accepts, the other gives the record as a JSON object. Both are written out 
 table, so a rule exists once.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
@@ -14,16 +15,19 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_t
 import attrs
 from attrs import frozen
 
-from ._kinds import NAMES, UTC, Kind, describe
+from ._kinds import NAMES, UTC, Kind, describe, describe_type
 from .errors import Fault
 
 RecordClass: TypeAlias = Any
 """A class derived from `models._record.Record`, which stands above this module."""
 
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_KEY_SHOWN = 60
+
 
 @frozen
 class WireField:
-    """One field: its name here and on the wire, whether it may be left out, and what it holds.
+    """One field: its name here and on the wire, whether it may be None (left out), and what it holds.
 
     Exactly one of `kind`, `record` (one nested record) and `rows` (a list of records) is set.
     """
@@ -31,7 +35,6 @@ class WireField:
     name: str
     wire: str
     optional: bool
-    required: bool
     kind: Kind | None = None
     record: type | None = None
     rows: type | None = None
@@ -43,30 +46,37 @@ def wire_name(cls: RecordClass, name: str) -> str:
     return name if cls.snake_case else first + "".join(word.capitalize() for word in rest)
 
 
+def step(key: object) -> str:
+    """The step to a key in a path: `.queueReport`, or `['queue report']` where the key is no plain name."""
+    if isinstance(key, str) and _PLAIN_KEY.fullmatch(key):
+        return f".{key}"
+    text = ascii(key)
+    return f"[{text if len(text) <= _KEY_SHOWN else text[:_KEY_SHOWN] + '...'}]"
+
+
 @cache
 def wire_fields(cls: RecordClass) -> tuple[WireField, ...]:
-    """The fields of a record's class, in the order in which they are written."""
+    """The fields of a record's class that have a key of their own, in the order in which they are written."""
+    return tuple(field for field in _fields(cls) if not (cls.open_ended and field.name == "extra"))
+
+
+@cache
+def _fields(cls: RecordClass) -> tuple[WireField, ...]:
     hints = get_type_hints(cls, include_extras=True)
-    return tuple(
-        _wire_field(cls, a, hints[a.name])
-        for a in attrs.fields(cls)
-        if not (cls.open_ended and a.name == "extra")
-    )
+    return tuple(_wire_field(cls, a, hints[a.name]) for a in attrs.fields(cls))
 
 
 def _wire_field(cls: RecordClass, attribute: "attrs.Attribute[object]", hint: object) -> WireField:
     optional = get_origin(hint) in (Union, UnionType)
     if optional:
         (hint,) = (arm for arm in get_args(hint) if arm is not NoneType)
-    required = attribute.default is attrs.NOTHING
     row = get_args(hint)[0] if get_origin(hint) is tuple else None
     kind = get_args(hint)[1] if get_origin(hint) is Annotated else None
-    record = hint if isinstance(hint, type) else None
+    record = hint if isinstance(hint, type) and row is None else None  # in 3.10 a tuple[...] is a type
     return WireField(
         attribute.name,
         wire_name(cls, attribute.name),
         optional,
-        required,
         kind=kind,
         record=record,
         rows=row,
@@ -77,7 +87,7 @@ def check_function(cls: RecordClass, refuse: Callable[[object], None]) -> Callab
     """The function that calls `refuse` with a record in which any field is not what it may be."""
     names: dict[str, Any] = {**NAMES, "refuse": refuse}
     lines = ["def made(self):"]
-    for field in wire_fields(cls):
+    for field in _fields(cls):
         if field.kind is not None:
             test = field.kind.test
         else:
@@ -107,8 +117,8 @@ def encode_function(cls: RecordClass) -> Callable[[object], dict[str, object]]:
             names[f"write{number}"] = field.kind.write
             value = f"None if {value} is None else write{number}({value})"
         items.append(f"{field.wire!r}: {value}")
-    extra = [" d.update(self.extra)"] if cls.open_ended else []
-    lines = ["def made(self):", *reads, f" d = {{{', '.join(items)}}}", *removals, *extra, " return d"]
+    result = "{**self.extra, **d}" if cls.open_ended else "d"
+    lines = ["def made(self):", *reads, f" d = {{{', '.join(items)}}}", *removals, f" return {result}"]
     encode: Callable[[object], dict[str, object]] = _generate(lines, names)
     return encode
 
@@ -120,7 +130,7 @@ def _generate(lines: list[str], names: dict[str, Any]) -> Any:  # noqa: ANN401 -
 
 def faults_of(record: object, cls: RecordClass) -> Iterator[Fault]:
     """Every fault of a record that was built in Python, one level deep: nested records are valid already."""
-    for field in wire_fields(cls):
+    for field in _fields(cls):
         value = getattr(record, field.name)
         if not (value is None and field.optional):
             yield from _value_faults(field, value)
@@ -133,17 +143,22 @@ def _value_faults(field: WireField, value: object) -> Iterator[Fault]:
     path = f"$.{field.wire}"
     if field.kind is not None:
         if not field.kind.accepts(value):
-            yield Fault(path, describe(value), field.kind.expected)
-    elif field.record is not None:
-        if type(value) is not field.record:
-            yield Fault(path, describe(value), f"a {field.record.__name__}")
-    elif field.rows is not None:
-        if not isinstance(value, tuple):
-            yield Fault(path, describe(value), f"a list of {field.rows.__name__}")
-            return
+            yield field.kind.fault(path, value)
+        return
+    if field.record is not None:
+        yield from _instance_faults(path, value, field.record)
+        return
+    assert field.rows is not None  # noqa: S101 - a field is one of the three
+    if isinstance(value, tuple):
         for index, row in enumerate(value):
-            if type(row) is not field.rows:
-                yield Fault(f"{path}[{index}]", describe(row), f"a {field.rows.__name__}")
+            yield from _instance_faults(f"{path}[{index}]", row, field.rows)
+    else:
+        yield Fault(path, describe_type(value), f"a list of {field.rows.__name__}")
+
+
+def _instance_faults(path: str, value: object, cls: type) -> Iterator[Fault]:
+    if type(value) is not cls:
+        yield Fault(path, describe_type(value), f"an instance of {cls.__name__}")
 
 
 def order_faults(cls: RecordClass, earlier: object, later: object) -> Iterator[Fault]:

@@ -7,14 +7,18 @@ paths of the ASC Manager, the size of a request, the period of the heartbeat, al
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 from attrs import field, frozen
 
 from .errors import ConfigurationError
 from .secrets import Secret
+
+MAX_BATCH = 500
+MAX_BATCH_BYTES = 512 * 1024
 
 TokenRequestShape = Literal["nested", "flat"]
 _SHAPES = ("nested", "flat")
@@ -36,7 +40,7 @@ class Route:
         found = []
         if self.method not in _METHODS:
             found.append(f"route {name}: the method is {self.method!r}; use one of {', '.join(_METHODS)}")
-        if not _PATH.fullmatch(self.path) or "//" in self.path or ".." in self.path.split("/"):
+        if not _is_path(self.path):
             found.append(f"route {name}: {self.path!r} is no path; it must look like /some/path")
         return found
 
@@ -92,7 +96,10 @@ def _secret_or_none(value: str | Secret | None) -> Secret | None:
 
 
 def _base(url: str) -> str:
-    return url.rstrip("/")
+    try:
+        return str.rstrip(url, "/")
+    except TypeError:  # told with all other problems
+        return url
 
 
 @frozen(kw_only=True)
@@ -120,8 +127,8 @@ class WfmConfig:
     endpoints: Endpoints = Endpoints()
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
-    max_batch: int = 500
-    max_batch_bytes: int = 512 * 1024
+    max_batch: int = MAX_BATCH
+    max_batch_bytes: int = MAX_BATCH_BYTES
     lists_applied_in_order: bool = False
     heartbeat_interval: float = 30.0
     ca_bundle: str | None = None
@@ -132,10 +139,9 @@ class WfmConfig:
             *_url_problems("base_url", self.base_url),
             *(_url_problems("auth_url", self.auth_url) if self.auth_url != self.base_url else []),
             *_text_problems(self),
-            *_number_problems(self),
+            *_choice_problems(self),
+            *_group_problems(self),
         ]
-        for name, route in attrs.asdict(self.endpoints, recurse=False).items():
-            problems += route.problems(name)
         if problems:
             raise ConfigurationError(problems)
 
@@ -216,35 +222,89 @@ def _optional() -> dict[str, tuple[str, str, Callable[[str], object]]]:
     }
 
 
-def _url_problems(name: str, url: str) -> list[str]:
+def _is_path(path: object) -> bool:
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or "//" in path:
+        return False
+    return ".." not in path.partition("?")[0].split("/")
+
+
+def _revealed(value: object) -> object:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _exists(path: object) -> bool:
+    return isinstance(path, str) and path != "" and Path(path).exists()
+
+
+def _split(url: object) -> SplitResult | None:
+    """The parts of a URL, or None. `urlsplit` alone drops line breaks and the like in silence."""
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return None
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
+        return None
+    return parts if host and _HOST.fullmatch(host) else None
+
+
+def _url_problems(name: str, url: str) -> list[str]:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"}:
         return [f"{name} is no URL; it must look like https://host"]
-    if parts.scheme not in {"http", "https"} or not host or not _HOST.fullmatch(host):
-        return [f"{name} is no URL; it must look like https://host"]
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         return [f"{name} must hold neither user, password, query nor fragment"]
-    if parts.path and Route("GET", parts.path).problems(name):
+    if parts.path and not _is_path(parts.path):
         return [f"{name}: the path in it is not one that can be sent"]
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         return [f"{name} must be https; plain http is only for this machine ({', '.join(_LOOPBACK)})"]
     return []
 
 
 def _text_problems(config: WfmConfig) -> list[str]:
     found = []
-    if not config.tenant_name:
-        found.append("tenant_name is empty")
-    found += [
-        f"{name} is empty" for name in ("access_key_id", "access_key_secret") if not getattr(config, name)
-    ]
+    for name in ("tenant_name", "access_key_id", "access_key_secret"):
+        text = _revealed(getattr(config, name))
+        if not isinstance(text, str):
+            found.append(f"{name} must be text, not {type(text).__name__}")
+        elif not text:
+            found.append(f"{name} is empty")
+        elif text != text.strip() or not text.isprintable():
+            found.append(f"{name} starts or ends with white space, or holds what cannot be printed")
+    return found
+
+
+def _choice_problems(config: WfmConfig) -> list[str]:
+    found = []
     if config.token_request not in _SHAPES:
         found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
-    if config.proxy is not None and not config.proxy.reveal().startswith("http://"):
-        found.append("proxy must look like http://host:port or http://user:password@host:port")
+    if config.lists_applied_in_order not in {True, False}:
+        found.append("lists_applied_in_order must be True or False")
+    if config.ca_bundle is not None and not _exists(config.ca_bundle):
+        found.append(f"ca_bundle: there is no file {config.ca_bundle!r}")
+    if config.proxy is not None:
+        parts = _split(_revealed(config.proxy))
+        if parts is None or parts.scheme != "http":
+            found.append("proxy must look like http://host:port or http://user:password@host:port")
     return found
+
+
+def _group_problems(config: WfmConfig) -> list[str]:
+    groups = {"endpoints": Endpoints, "timeouts": Timeouts, "retry": RetryPolicy}
+    found = [
+        f"{name} must be {group.__name__}(...), not {type(getattr(config, name)).__name__}"
+        for name, group in groups.items()
+        if not isinstance(getattr(config, name), group)
+    ]
+    if found:
+        return found
+    for name, route in attrs.asdict(config.endpoints, recurse=False).items():
+        found += (
+            route.problems(name)
+            if isinstance(route, Route)
+            else [f"route {name} must be Route(method, path)"]
+        )
+    return found + _number_problems(config)
 
 
 def _number_problems(config: WfmConfig) -> list[str]:

@@ -79,8 +79,8 @@ class ConfigurationError(CXoneError):
     """The settings cannot work. `problems` holds one sentence for each of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(problems)
         self.problems = tuple(problems)
+        super().__init__(self.problems)
 
     def __str__(self) -> str:
         if len(self.problems) == 1:
@@ -95,9 +95,9 @@ class ValidationError(CXoneError):
     """
 
     def __init__(self, record: str, faults: Sequence[Fault]) -> None:
-        super().__init__(record, faults)
         self.record = record
         self.faults = tuple(faults)
+        super().__init__(record, self.faults)
 
     def __str__(self) -> str:
         count = len(self.faults)
@@ -164,7 +164,7 @@ class OutcomeUnknownError(TransportError):
 class SuspectAnswerError(TransportError):
     """A 2xx answer that CXone would not give: HTML, not JSON, encoded, or too long."""
 
-    advice = "Something between here and CXone (a proxy, a login page) may have answered. Not delivered."
+    advice = "Not delivered: a proxy or a login page may have answered for CXone. Check base_url and proxy."
 
 
 class APIError(_CallError):
@@ -184,7 +184,7 @@ class APIError(_CallError):
         self.correlation_id = correlation_id
 
     def __str__(self) -> str:
-        said = f" The server said: {self.server_message}" if self.server_message else ""
+        said = f" The server said {self.server_message!r}." if self.server_message else ""
         correlation = f" Correlation id {self.correlation_id}." if self.correlation_id else ""
         return f"{super().__str__()}{said}{correlation}"
 

@@ -25,6 +25,10 @@ class Record:
     earlier_later: ClassVar[tuple[str, str] | None] = None
     """Two times of which the first must come before the second."""
 
+    def __init_subclass__(cls) -> None:
+        if Record not in cls.__bases__:
+            raise TypeError("a record holds what the vendor's page names, so it cannot be derived from")
+
     def __attrs_post_init__(self) -> None:
         # The check of a class is made when its first record is built, so that importing stays cheap.
         check = check_function(type(self), _refuse)
@@ -40,9 +44,9 @@ class Record:
         """
         from .._structure import structure  # here, for cattrs is slow to import  # noqa: PLC0415
 
-        if isinstance(document, Mapping):
-            return structure(cls, dict(document))
-        return structure(cls, _json.parse(document, cls.__name__))
+        if isinstance(document, (str, bytes, bytearray)):
+            return structure(cls, _json.parse(document, cls.__name__))
+        return structure(cls, document)
 
     def to_json(self) -> bytes:
         """The record as JSON in UTF-8, as it goes on the wire."""

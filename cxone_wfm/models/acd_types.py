@@ -1,8 +1,10 @@
 """The answer to the ACD type look-up."""
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .. import _json
+from .._kinds import ANY_JSON
+from ..errors import ValidationError
 
 
 @frozen(kw_only=True)
@@ -15,12 +17,14 @@ class AcdTypes:
     """
 
     names: tuple[str, ...]
-    document: object
+    document: object = field(hash=False)
 
     @classmethod
     def from_json(cls, document: str | bytes | bytearray) -> "AcdTypes":
         """Read the answer. Raises `ValidationError` where it is not JSON."""
         value = _json.parse(document, cls.__name__)
+        if not ANY_JSON.accepts(value):
+            raise ValidationError(cls.__name__, [ANY_JSON.fault("$", value)])
         lists = value.values() if isinstance(value, dict) else [value]
         items = [item for each in lists if isinstance(each, list) for item in each]
         found = [item.get("acdType") if isinstance(item, dict) else item for item in items]

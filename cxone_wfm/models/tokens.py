@@ -4,12 +4,11 @@ Source: the vendor's page for the nested request, the refresh request and both a
 request, which is `AccessKeyTokenRequest` alone, is what public clients of the regional endpoint send.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import field, frozen
 
-from .._kinds import AnyJson, Flag, Name, Note, SecretText, to_secret
+from .._kinds import AnyJson, Extra, Flag, Name, Note, SecretText, read_only, to_secret
 from ..secrets import Secret
 from ._record import Record
 
@@ -46,30 +45,34 @@ def _no_secret(value: str | Secret | None) -> Secret | None:
 
 @frozen(kw_only=True)
 class TokenResponse(Record):
-    """The answer to a login, as the page prints it. Unknown keys are kept in `extra`."""
+    """The answer to a login, as the page prints it.
+
+    What it leaves out is None. A null is read as left out. `extra` keeps unknown keys and nulls, and
+    `to_json` writes them back.
+    """
 
     snake_case: ClassVar[bool] = True
     open_ended: ClassVar[bool] = True
 
     id_token: SecretText | None = field(default=None, converter=_no_secret)
     token_type: Note | None = None
-    expires_in: AnyJson = None
+    expires_in: AnyJson | None = field(default=None, hash=False)
     """Seconds, as a number. Kept as it came: what cannot be used is replaced where the token is stored."""
     refresh_token: SecretText | None = field(default=None, converter=_no_secret)
     access_token: SecretText = field(converter=to_secret)
-    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
+    extra: Extra = field(factory=dict, converter=read_only, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
 class RefreshTokenResponse(Record):
-    """The answer to a refresh, as the page prints it. Unknown keys are kept in `extra`."""
+    """The answer to a refresh, as the page prints it. Left out, null and unknown: as in `TokenResponse`."""
 
     open_ended: ClassVar[bool] = True
 
     token: SecretText = field(converter=to_secret)
-    token_expiration_time_sec: AnyJson = None
+    token_expiration_time_sec: AnyJson | None = field(default=None, hash=False)
     """Seconds, as a number. Kept as it came, like `TokenResponse.expires_in`."""
     refresh_token: SecretText | None = field(default=None, converter=_no_secret)
-    refresh_token_expiration_time_sec: AnyJson = None
-    session_id: AnyJson = None
-    extra: Mapping[str, object] = field(factory=dict, repr=False, hash=False)
+    refresh_token_expiration_time_sec: AnyJson | None = field(default=None, hash=False)
+    session_id: AnyJson | None = field(default=None, repr=False, hash=False)
+    extra: Extra = field(factory=dict, converter=read_only, repr=False, hash=False)
