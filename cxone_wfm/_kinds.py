@@ -20,7 +20,7 @@ from .secrets import Secret
 UTC = timezone.utc
 MAX_COUNT = 2**31 - 1
 MAX_EXACT = 2**53
-"""The largest whole number that a double holds exactly; JSON readers may round beyond it."""
+"""The largest whole number that a double holds exactly. Readers of JSON may round beyond it: it is the bound."""
 _SHOWN = 60
 """The longest text that a fault shows, in characters."""
 
@@ -71,15 +71,19 @@ def _text(shortest: int, longest: int, *, ascii_only: bool = False) -> Kind:
     )
 
 
+def _range(largest: int) -> str:
+    return "of at least 0" if largest == MAX_EXACT else f"from 0 to {largest}"
+
+
 def _whole(largest: int, what: str) -> Kind:
     return Kind(
-        expected=f"{what}, a whole number from 0 to {largest}", test=f"type(v) is int and 0 <= v <= {largest}"
+        expected=f"{what}: a whole number {_range(largest)}", test=f"type(v) is int and 0 <= v <= {largest}"
     )
 
 
 def _number(largest: int, what: str) -> Kind:
     return Kind(
-        expected=f"{what}, a number from 0 to {largest}",
+        expected=f"{what}: a number {_range(largest)}",
         test=f"((t := type(v)) is int or t is float) and 0 <= v <= {largest}",
     )
 
