@@ -1,6 +1,5 @@
 """One call to CXone: the route, the token, the attempts, the deadline, and what the answer means."""
 
-import json
 import logging
 import random
 import uuid
@@ -9,6 +8,7 @@ from typing import Literal, Protocol
 
 import attrs
 
+from . import _json
 from ._http import Clock, Request, Response, Transport
 from ._retry import RetryQuota, error_class, retry_after, run
 from ._token_cache import AccessToken
@@ -19,6 +19,7 @@ from .errors import (
     ServerError,
     SuspectAnswerError,
     TransportError,
+    ValidationError,
 )
 from .secrets import Secret
 
@@ -35,6 +36,7 @@ TOKEN_OPERATIONS = ("access_key_token", "refresh_token")
 
 _CORRELATION_HEADERS = ("correlationid", "x-correlation-id", "x-request-id", "x-amzn-requestid")
 _LONGEST_MESSAGE = 300
+_NOT_JSON = object()
 _log = logging.getLogger(__name__)
 
 
@@ -86,6 +88,7 @@ class Calls:
         if deadline is None:
             deadline = self.clock.monotonic() + self.config.timeouts.total
         call = _Call(self, operation, body, deadline)
+        del body  # a login's holds the access key, and many tools show the locals of a traceback
         try:
             return run(
                 call.attempt,
@@ -95,11 +98,13 @@ class Calls:
                 quota=self.quota,
                 chance=self.chance,
             )
+        except (TransportError, APIError) as error:
+            call.sign(error)
+            raise
         except _NoTokenError as carrier:
             failure = carrier.error
-        except (TransportError, APIError) as error:
-            error.operation, error.request_id, error.attempts = operation, call.request_id, call.requests
-            raise
+        if isinstance(failure, (TransportError, APIError)) and not failure.operation:
+            call.sign(failure)  # it failed while it waited for another thread's token
         raise failure
 
 
@@ -125,6 +130,10 @@ class _Call:
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._request = Request(method=route.method, url=base + route.path, headers=headers, body=body)
+
+    def sign(self, error: TransportError | APIError) -> None:
+        """Write down in the error which call it was."""
+        error.operation, error.request_id, error.attempts = self._operation, self.request_id, self.requests
 
     def attempt(self) -> bytes:
         """Send it once; where the token is refused, once more with a new one."""
@@ -171,16 +180,15 @@ class _Call:
         return response
 
     def _judge(self, response: Response, token: Secret | None) -> bytes:
-        if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own classes
-            if suspicion := _suspicion(response):
-                raise SuspectAnswerError(f"HTTP {response.status} {suspicion}")
-            return response.body
         config = self._calls.config
         hidden = [config.access_key_id, config.access_key_secret, *([token] if token else [])]
+        if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own classes
+            if suspicion := _suspicion(response):
+                raise SuspectAnswerError(_printable(f"HTTP {response.status} {suspicion}", hidden))
+            return response.body
         said = "" if self._operation in TOKEN_OPERATIONS else _server_message(response, hidden)
-        correlation = next((response.headers[n] for n in _CORRELATION_HEADERS if n in response.headers), "")
         kind = error_class(response.status)
-        error = kind(f"HTTP {response.status}", response.status, said, _printable(correlation, hidden))
+        error = kind(f"HTTP {response.status}", response.status, said, _correlation(response, hidden))
         if isinstance(error, (RateLimitedError, ServerError)):
             error.retry_after = retry_after(response.headers)
         raise error
@@ -192,25 +200,34 @@ def _suspicion(response: Response) -> str:
         return "with a body longer than any answer of CXone's"
     if not response.body.strip():
         return ""
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
         return "with an encoded body, though we asked for a plain one"
-    try:
-        json.loads(response.body)
-    except (ValueError, RecursionError):
-        return f"with a body that is not JSON (content type {response.headers.get('content-type', 'none')!a})"
+    if not _json.is_json(_document(response)):
+        kind = response.headers.get("content-type", "none").partition(";")[0]
+        return f"with a body that is not JSON (content type {kind})"
     return ""
+
+
+def _document(response: Response) -> object:
+    """The JSON value in the body; where there is none, something that is no JSON value."""
+    try:
+        return _json.parse(response.body, "the answer")
+    except ValidationError:
+        return _NOT_JSON
 
 
 def _server_message(response: Response, hidden: list[Secret]) -> str:
     """What the server says of a failure, where it says it in a header or a JSON object; never HTML."""
-    try:
-        said = json.loads(response.body)
-    except (ValueError, RecursionError):
-        said = None
+    said = _document(response)
     texts: list[object] = [response.headers.get("icstatusdescription")]
     if isinstance(said, dict):
         texts += [said.get(key) for key in ("error_description", "errorDescription", "message", "error")]
     return next((_printable(text, hidden) for text in texts if isinstance(text, str) and text), "")
+
+
+def _correlation(response: Response, hidden: list[Secret]) -> str:
+    found = next((response.headers[name] for name in _CORRELATION_HEADERS if name in response.headers), "")
+    return _printable(found, hidden)
 
 
 def _printable(text: str, hidden: list[Secret]) -> str:

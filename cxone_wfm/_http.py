@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from attrs import field, frozen
 
 from .secrets import Secret
 
 __all__ = ["Clock", "Request", "Response", "SystemClock", "Transport"]
+
+
+def _refuse_pickling(exchange: object, _: object) -> NoReturn:
+    raise TypeError(f"a {type(exchange).__name__} cannot be pickled or copied: it may hold a key or a token")
 
 
 @frozen(kw_only=True)
@@ -21,15 +25,19 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     token: Secret | None = None
 
+    __reduce_ex__ = _refuse_pickling
+
 
 @frozen(kw_only=True)
 class Response:
     """An answer that arrived. Header names are in lower case. `cut`: the body was longer than the cap."""
 
     status: int
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     cut: bool = False
+
+    __reduce_ex__ = _refuse_pickling
 
 
 class Transport(Protocol):

@@ -20,7 +20,7 @@ from .secrets import Secret
 UTC = timezone.utc
 MAX_COUNT = 2**31 - 1
 MAX_EXACT = 2**53
-"""The largest whole number that a double holds exactly. Readers of JSON may round beyond it: it is the bound."""
+"""The largest whole number that a double holds exactly: readers of JSON may round beyond it."""
 _SHOWN = 60
 """The longest text that a fault shows, in characters."""
 

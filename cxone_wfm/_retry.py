@@ -7,6 +7,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from ._fork import start_over_in_child
 from ._http import Clock
 from .config import RetryPolicy
 from .errors import (
@@ -100,7 +101,12 @@ class RetryQuota:
 
     def __init__(self, capacity: int = 500) -> None:
         self._capacity = capacity
-        self._left = capacity
+        self.start_over()
+        start_over_in_child(self)
+
+    def start_over(self) -> None:
+        """Begin with the whole budget."""
+        self._left = self._capacity
         self._lock = threading.Lock()
 
     def take(self, error: BaseException | None) -> bool:

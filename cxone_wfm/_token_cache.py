@@ -8,7 +8,6 @@ short-lived token does not make it renew for ever. The lock is never held during
 
 import copy
 import logging
-import os
 import threading
 from collections.abc import Callable
 from typing import Literal
@@ -16,13 +15,14 @@ from typing import Literal
 import attrs
 from attrs import frozen
 
+from ._fork import start_over_in_child
 from ._http import Clock
+from ._retry import wait_before_next
+from .config import RetryPolicy
 from .errors import (
     APIError,
     CredentialsRejectedError,
     NotSentError,
-    OutcomeUnknownError,
-    SuspectAnswerError,
     TransportError,
 )
 from .secrets import Secret
@@ -30,9 +30,10 @@ from .secrets import Secret
 ADVISORY_SECONDS, ADVISORY_PART = 300.0, 0.25
 MANDATORY_SECONDS, MANDATORY_PART = 60.0, 0.10
 SHORTEST_LIFE, LONGEST_LIFE = 30.0, 24 * 3600.0
-LONGEST_BACKOFF = 30.0
 FIRST_REJECTION, LONGEST_REJECTION = 30.0, 300.0
 """Seconds, all our choice. A refused access key is not tried again for the rejection time, which doubles."""
+BACKOFF = RetryPolicy(first_wait=2.0, longest_wait=30.0)
+"""How long a token that is still good is kept before the next try to renew it (our choice)."""
 
 _NEVER = float("-inf")
 _log = logging.getLogger(__name__)
@@ -88,10 +89,11 @@ class TokenCache:
         self._refresh = refresh
         self._clock = clock
         self._chance = chance
-        self._start()
+        self.start_over()
+        start_over_in_child(self)
 
-    def _start(self) -> None:
-        self._process = os.getpid()
+    def start_over(self) -> None:
+        """Begin without a token and with new locks: a forked child shares neither with its parent."""
         self._changed = threading.Condition()
         self._token: AccessToken | None = None
         self._generation = 0
@@ -110,8 +112,6 @@ class TokenCache:
         Raises `CredentialsRejectedError` at once while the access key counts as refused, and a
         `TransportError` or `APIError` where no token could be had.
         """
-        if self._process != os.getpid():
-            self._start()  # a forked child shares neither token nor locks with its parent
         token = self._token
         if token is not None and self._clock.monotonic() < token.refresh_at:
             return token
@@ -121,8 +121,6 @@ class TokenCache:
 
     def renew(self, how: How, deadline: float) -> AccessToken:
         """A new token, whatever the old one is worth: "login" with the access key, or "refresh"."""
-        if self._process != os.getpid():
-            self._start()
         with self._changed:
             while self._renewing:
                 self._wait(deadline)
@@ -164,7 +162,7 @@ class TokenCache:
         left = deadline - self._clock.monotonic()
         if left <= 0:
             raise NotSentError("the total time was over while another thread was fetching a token")
-        self._changed.wait(left)
+        self._changed.wait(min(left, threading.TIMEOUT_MAX))
 
     def _lead(self) -> None:
         self._renewing = True
@@ -172,37 +170,45 @@ class TokenCache:
 
     def _renew(self, how: How, deadline: float) -> AccessToken:
         """Fetch a token as the one thread that does so, and tell the others how it went."""
-        failure: Exception | None = None
         try:
-            grant = self._fetch(how, deadline)
-            return self._install(grant)
+            return self._install(self._fetch(how, deadline))
         except (TransportError, APIError) as error:
             failure = error
+            token = self._note(failure)
         finally:
             with self._changed:
                 self._renewing = False
-                self._note(failure)
                 self._changed.notify_all()
-                token = self._token
         if how == "any" and token is not None and self._clock.monotonic() < token.expires_at:
             _log.warning("the token could not be renewed yet; the old one is still good: %s", failure)
             return token
         raise failure
 
     def _fetch(self, how: How, deadline: float) -> Grant:
-        token = self._token
-        if how == "login" or token is None or token.refresh_token is None:
-            return self._login(deadline)
-        try:
-            return self._refresh(token.refresh_token, deadline)
-        except (RefreshRefusedError, OutcomeUnknownError, SuspectAnswerError):
-            # It is spent, or may be: it is never sent a second time.
-            with self._changed:
-                self._token = attrs.evolve(token, refresh_token=None)
-        except (TransportError, APIError):
-            if self._clock.monotonic() < token.expires_at:
-                raise
+        # Taken out before it leaves: a refresh token that is spent, or may be, is never sent again.
+        refresh_token = None if how == "login" else self._swap_refresh_token(None)
+        if refresh_token is not None:
+            try:
+                grant = self._refresh(refresh_token, deadline)
+            except (NotSentError, APIError):
+                self._swap_refresh_token(refresh_token)
+                token = self._token
+                if token is not None and self._clock.monotonic() < token.expires_at:
+                    raise
+            except (RefreshRefusedError, TransportError) as reason:
+                _log.info("the refresh token is of no more use (%s); logging in", reason)
+            else:
+                return attrs.evolve(grant, refresh=grant.refresh or refresh_token)
         return self._login(deadline)
+
+    def _swap_refresh_token(self, new: Secret | None) -> Secret | None:
+        """Put another refresh token beside the token, and give the one that was there."""
+        with self._changed:
+            token = self._token
+            if token is None:
+                return None
+            self._token = attrs.evolve(token, refresh_token=new)
+            return token.refresh_token
 
     def _install(self, grant: Grant) -> AccessToken:
         life = grant.life
@@ -214,30 +220,30 @@ class TokenCache:
         expires_at = grant.asked_at + life
         with self._changed:
             self._generation += 1
-            old_refresh = self._token.refresh_token if self._token is not None else None
             self._token = AccessToken(
                 value=grant.access,
                 generation=self._generation,
                 refresh_at=expires_at - spread * min(ADVISORY_SECONDS, ADVISORY_PART * life),
                 stale_at=expires_at - spread * min(MANDATORY_SECONDS, MANDATORY_PART * life),
                 expires_at=expires_at,
-                refresh_token=grant.refresh or old_refresh,
+                refresh_token=grant.refresh,
             )
-            return self._token
-
-    def _note(self, failure: Exception | None) -> None:
-        """Remember how the renewal went. The lock is held."""
-        self._failure = None if failure is None else (self._flight, failure)
-        now = self._clock.monotonic()
-        if isinstance(failure, CredentialsRejectedError):
-            self._rejection, self._rejected_until = failure, now + self._rejection_time
-            self._rejection_time = min(2 * self._rejection_time, LONGEST_REJECTION)
-        elif failure is not None:
-            self._failures += 1
-            self._renew_not_before = now + self._chance() * min(
-                LONGEST_BACKOFF, 2.0 ** min(self._failures, 10)
-            )
-        else:
-            self._failures, self._renew_not_before = 0, _NEVER
+            self._failure, self._failures, self._renew_not_before = None, 0, _NEVER
             self._rejection, self._rejected_until = None, _NEVER
             self._rejection_time = FIRST_REJECTION
+            return self._token
+
+    def _note(self, failure: TransportError | APIError) -> AccessToken | None:
+        """Remember that the renewal failed, and give the token that there still is."""
+        kept = copy.copy(failure)  # the caller goes on to write into the error itself
+        with self._changed:
+            self._failure = (self._flight, kept)
+            now = self._clock.monotonic()
+            if isinstance(kept, CredentialsRejectedError):
+                self._rejection, self._rejected_until = kept, now + self._rejection_time
+                self._rejection_time = min(2 * self._rejection_time, LONGEST_REJECTION)
+            else:
+                self._failures += 1
+                wait = wait_before_next(kept, self._failures, BACKOFF, self._chance())
+                self._renew_not_before = now + wait
+            return self._token

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from . import _json
-from ._calls import Calls
+from ._calls import Calls, Operation
 from ._http import Clock, SystemClock, Transport
 from ._retry import RetryQuota
 from ._token_cache import AccessToken, Grant, RefreshRefusedError, TokenCache
@@ -21,6 +21,7 @@ from .models.tokens import (
 from .secrets import Secret
 
 _REFUSED = (400, 401, 403)
+_DIGITS = 15
 
 
 class AuthClient:
@@ -39,8 +40,8 @@ class AuthClient:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._config = config
-        self._clock = clock or SystemClock()
-        self._transport = transport or _http_transport(config, self._clock)
+        self._clock = SystemClock() if clock is None else clock
+        self._transport = _http_transport(config, self._clock) if transport is None else transport
         self._quota = RetryQuota()
         self._chance = chance
         self._calls = Calls(config, self._transport, self._clock, self._quota, None, chance)
@@ -61,12 +62,17 @@ class AuthClient:
     def login(self) -> AccessToken:
         """Log in with the access key now, whatever token there is.
 
-        Raises `CredentialsRejectedError` where CXone refuses the key.
+        It asks even while a refused key is left alone, so that a corrected key works at once. Raises
+        `CredentialsRejectedError` where CXone refuses the key, and like all calls a `TransportError` or
+        an `APIError`.
         """
         return self._cache.renew("login", self._deadline())
 
     def refresh(self) -> AccessToken:
-        """Renew the token now with the refresh token; where that is refused or missing, log in."""
+        """Renew the token now with the refresh token; where that is refused or missing, log in.
+
+        Raises what `login` raises.
+        """
         return self._cache.renew("refresh", self._deadline())
 
     def access_token(self, *, deadline: float | None = None) -> AccessToken:
@@ -94,10 +100,9 @@ class AuthClient:
             access_key_id=config.access_key_id, access_key_secret=config.access_key_secret
         )
         nested = TokenRequest(tenant_name=config.tenant_name, access_key_token_request=key)
-        body = (key if config.token_request == "flat" else nested).to_json()  # noqa: S105 - a shape, no secret
-        asked_at = self._clock.monotonic()
+        request = key if config.token_request == "flat" else nested  # noqa: S105 - a shape, no secret
         try:
-            answer = self._calls.make("access_key_token", body, deadline=deadline)
+            return self._ask("access_key_token", request, deadline, attempts=None)
         except APIError as error:
             if error.status not in _REFUSED:
                 raise
@@ -106,21 +111,36 @@ class AuthClient:
             )
             refused.operation, refused.request_id = error.operation, error.request_id
             refused.attempts = error.attempts
-        else:
-            return _grant(answer, asked_at)
         raise refused
 
     def _refresh(self, refresh_token: Secret, deadline: float) -> Grant:
-        body = RefreshTokenRequest(token=refresh_token).to_json()
-        asked_at = self._clock.monotonic()
         try:
-            answer = self._calls.make("refresh_token", body, attempts=1, deadline=deadline)
+            return self._ask("refresh_token", RefreshTokenRequest(token=refresh_token), deadline, attempts=1)
         except APIError as error:
-            if error.status not in _REFUSED:
+            if error.retryable:
                 raise
-        else:
-            return _grant(answer, asked_at)
-        raise RefreshRefusedError
+            reason = error.detail
+        raise RefreshRefusedError(reason)
+
+    def _ask(
+        self,
+        operation: Operation,
+        request: AccessKeyTokenRequest | TokenRequest | RefreshTokenRequest,
+        deadline: float,
+        *,
+        attempts: int | None,
+    ) -> Grant:
+        # Neither the body nor the answer gets a name here: tools that show the locals of a traceback
+        # would show the key and the token.
+        asked_at = self._clock.monotonic()
+        grant = _grant(
+            self._calls.make(operation, request.to_json(), attempts=attempts, deadline=deadline), asked_at
+        )
+        if grant is None:
+            suspect = SuspectAnswerError("the answer holds no usable Bearer token")
+            suspect.operation = operation
+            raise suspect
+        return grant
 
 
 def _http_transport(config: WfmConfig, clock: Clock) -> Transport:
@@ -129,8 +149,8 @@ def _http_transport(config: WfmConfig, clock: Clock) -> Transport:
     return HttpTransport(config, clock)
 
 
-def _grant(answer: bytes, asked_at: float) -> Grant:
-    """The token in either of the two known answers."""
+def _grant(answer: bytes, asked_at: float) -> Grant | None:
+    """The token in either of the two known answers, None where there is none that can be used."""
     try:
         document = _json.parse(answer, "the token answer")
         if isinstance(document, dict) and "access_token" in document:
@@ -142,11 +162,9 @@ def _grant(answer: bytes, asked_at: float) -> Grant:
             access, refresh, life = renewed.token, renewed.refresh_token, renewed.token_expiration_time_sec
             bearer = True
     except ValidationError:
-        usable = False
-    else:
-        usable = bearer and _is_token(access)
-    if not usable:
-        raise SuspectAnswerError("HTTP 200 whose body holds no usable Bearer token")
+        return None
+    if not (bearer and _is_token(access)):
+        return None
     return Grant(access=access, refresh=refresh or None, life=_seconds(life), asked_at=asked_at)
 
 
@@ -156,10 +174,7 @@ def _is_token(secret: Secret) -> bool:
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:10])
-    return (
-        float(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-        else None
-    )
+    """A life in seconds, None where there is none: the page has a number, a number as text is taken too."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
+        value = int(value)
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None

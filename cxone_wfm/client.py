@@ -1,6 +1,7 @@
 """WfmClient: the four clients over one set of connections and one token."""
 
 from types import TracebackType
+from typing import TypeVar
 
 import attrs
 
@@ -10,6 +11,8 @@ from .auth import AuthClient
 from .config import RetryPolicy, Timeouts, WfmConfig
 from .heartbeat import HeartbeatClient
 from .reports import ReportClient
+
+_Setting = TypeVar("_Setting")
 
 
 class WfmClient:
@@ -42,6 +45,8 @@ class WfmClient:
         retry: RetryPolicy | None = None,
         max_batch: int | None = None,
         max_batch_bytes: int | None = None,
+        lists_applied_in_order: bool | None = None,
+        heartbeat_interval: float | None = None,
     ) -> "WfmClient":
         """The same client with other settings for its calls, on the same connections and token.
 
@@ -50,10 +55,12 @@ class WfmClient:
         now = self.config
         config = attrs.evolve(
             now,
-            timeouts=timeouts or now.timeouts,
-            retry=retry or now.retry,
-            max_batch=now.max_batch if max_batch is None else max_batch,
-            max_batch_bytes=now.max_batch_bytes if max_batch_bytes is None else max_batch_bytes,
+            timeouts=_given(timeouts, now.timeouts),
+            retry=_given(retry, now.retry),
+            max_batch=_given(max_batch, now.max_batch),
+            max_batch_bytes=_given(max_batch_bytes, now.max_batch_bytes),
+            lists_applied_in_order=_given(lists_applied_in_order, now.lists_applied_in_order),
+            heartbeat_interval=_given(heartbeat_interval, now.heartbeat_interval),
         )
         copy = object.__new__(WfmClient)
         copy._set_up(config, self.auth)
@@ -70,3 +77,7 @@ class WfmClient:
     def close(self) -> None:
         """Close the connections."""
         self.auth.close()
+
+
+def _given(value: _Setting | None, otherwise: _Setting) -> _Setting:
+    return otherwise if value is None else value

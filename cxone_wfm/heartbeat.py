@@ -10,7 +10,7 @@ from attrs import frozen
 from ._http import Clock
 from .auth import AuthClient
 from .config import WfmConfig
-from .errors import CXoneError
+from .errors import ConfigurationError
 from .models.acd_types import AcdTypes
 
 _STOP_SECONDS = 0.9
@@ -44,7 +44,7 @@ class HeartbeatClient:
 
     def acd_types(self) -> AcdTypes:
         """The ACD types that CXone WFM knows."""
-        return AcdTypes.from_json(self._calls.make("acd_types") or b"[]")
+        return AcdTypes.from_json(self._calls.make("acd_types").strip() or b"[]")
 
 
 @frozen(kw_only=True)
@@ -60,7 +60,7 @@ class HeartbeatStatus:
     since: float | None = None
     last_success: float | None = None
     failures: int = 0
-    last_error: CXoneError | None = None
+    last_error: Exception | None = None
 
 
 class HeartbeatMonitor:
@@ -68,7 +68,7 @@ class HeartbeatMonitor:
 
     `on_up(status)` and `on_down(status)` are called in that thread, only when the link has changed,
     the first beat included. What they raise is logged, and the monitor goes on. `interval` is in
-    seconds; the first beat leaves at once.
+    seconds above 0; the first beat leaves at once. Whatever a beat raises counts as failed.
     """
 
     def __init__(
@@ -81,6 +81,8 @@ class HeartbeatMonitor:
     ) -> None:
         self._heartbeat = heartbeat
         self._interval = heartbeat.interval if interval is None else interval
+        if not 0 < self._interval < float("inf"):
+            raise ConfigurationError([f"interval is {interval!r}; it must be a number of seconds above 0"])
         self._on_up = on_up
         self._on_down = on_down
         self._status = HeartbeatStatus()
@@ -101,9 +103,10 @@ class HeartbeatMonitor:
         return self._status
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Begin to beat. After `stop()` it may be started again, and knows nothing of the link as yet."""
         if self._thread is not None:
             raise RuntimeError("this monitor is running already")
+        self._status = HeartbeatStatus()
         self._stopped = stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(stopped,), name="cxone-wfm-heartbeat", daemon=True
@@ -127,15 +130,15 @@ class HeartbeatMonitor:
             began = clock.monotonic()
             try:
                 self._heartbeat.send(deadline=began + self._interval)
-            except CXoneError as error:
-                failure: CXoneError | None = error
+            except Exception as error:  # noqa: BLE001 - a monitor that dies in silence says "up" for ever
+                failure: Exception | None = error
             else:
                 failure = None
             if not stopped.is_set():
                 self._note(failure, clock.monotonic())
             pause = max(0.0, self._interval - (clock.monotonic() - began))
 
-    def _note(self, failure: CXoneError | None, now: float) -> None:
+    def _note(self, failure: Exception | None, now: float) -> None:
         before = self._status
         up = failure is None
         changed = up is not before.up

@@ -41,10 +41,11 @@ def reply(status: int, document: object = None, **headers: str) -> Response:
 
 
 class FakeClock:
-    """Time that moves only when it is told to: by `advance()`, or because somebody sleeps."""
+    """Time that moves only when it is told to: by `advance()`, or because somebody sleeps. Thread-safe."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
+        self._lock = threading.Lock()
         self.sleeps: list[float] = []
         """Seconds of every sleep so far."""
 
@@ -55,11 +56,12 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         """Note the wait, and let the time pass."""
         self.sleeps.append(seconds)
-        self.now += seconds
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.now += seconds
+        with self._lock:
+            self.now += seconds
 
 
 @frozen(kw_only=True)
@@ -76,7 +78,8 @@ class FakeTransport:
     """Answers from a list, in order, and keeps what it was sent. Thread-safe.
 
     An answer is a `Response`, an exception to raise, or a function of the request. When the list is
-    used up it raises `AssertionError`: the program sent more than the test expects.
+    used up it raises `AssertionError`: the program sent more than the test expects. Like the real
+    one it sends nothing after `close()`.
     """
 
     def __init__(self, answers: Iterable[Answer] = ()) -> None:
@@ -98,6 +101,8 @@ class FakeTransport:
 
     def send(self, request: Request, *, connect: float, read: float, deadline: float) -> Response:
         """Keep the request and give the next answer."""
+        if self.closed:
+            raise RuntimeError("this client is closed; make a new one")
         with self._lock:
             self.attempts.append(Attempt(request=request, connect=connect, read=read, deadline=deadline))
             if not self._answers:
