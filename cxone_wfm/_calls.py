@@ -114,7 +114,7 @@ class _Call:
     def __init__(self, calls: Calls, operation: Operation, body: bytes | None, deadline: float) -> None:
         config = calls.config
         route: Route = getattr(config.endpoints, operation)
-        base = config.auth_url if operation in TOKEN_OPERATIONS else config.base_url
+        base = (operation in TOKEN_OPERATIONS and config.auth_url) or config.base_url
         self.request_id = str(uuid.uuid4())
         self.requests = 0
         self._calls = calls

@@ -102,6 +102,10 @@ def _base(url: str) -> str:
         return url
 
 
+def _base_or_none(url: str | None) -> str | None:
+    return None if url is None else _base(url)
+
+
 @frozen(kw_only=True)
 class WfmConfig:
     """Everything that the clients need to know. Raises `ConfigurationError`, which lists all problems.
@@ -122,7 +126,7 @@ class WfmConfig:
     tenant_name: str
     access_key_id: Secret = field(converter=_secret)
     access_key_secret: Secret = field(converter=_secret)
-    auth_url: str = field(converter=_base, default=attrs.Factory(lambda self: self.base_url, takes_self=True))
+    auth_url: str | None = field(default=None, converter=_base_or_none)
     token_request: TokenRequestShape = "nested"  # noqa: S105 - the shape of a request
     endpoints: Endpoints = Endpoints()
     timeouts: Timeouts = Timeouts()
@@ -137,7 +141,7 @@ class WfmConfig:
     def __attrs_post_init__(self) -> None:
         problems = [
             *_url_problems("base_url", self.base_url),
-            *(_url_problems("auth_url", self.auth_url) if self.auth_url != self.base_url else []),
+            *(_url_problems("auth_url", self.auth_url) if self.auth_url is not None else []),
             *_text_problems(self),
             *_choice_problems(self),
             *_group_problems(self),

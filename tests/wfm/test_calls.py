@@ -30,6 +30,7 @@ from cxone_wfm import (
     Timeouts,
     TokenRejectedError,
     TransportError,
+    WfmClient,
     WfmConfig,
 )
 from cxone_wfm._calls import TOKEN_OPERATIONS, Calls, Operation
@@ -453,3 +454,10 @@ def test_each_request_is_one_debug_line_with_its_outcome(caplog: pytest.LogCaptu
         f"heartbeat: POST {url} -> failed in 0 ms (request id {request_id})",
         f"heartbeat: POST {url} -> 200 in 1250 ms (request id {request_id})",
     ]
+
+
+def test_a_changed_base_url_takes_the_key_along_to_the_new_host_only():
+    config = attrs.evolve(fake_config("https://old.example"), base_url="https://new.example")
+    transport = FakeTransport([reply(200, {"access_token": "t", "expires_in": 3600}), reply(200)])
+    WfmClient(config, transport=transport, clock=FakeClock()).heartbeat.send()
+    assert {request.url.split("/")[2] for request in transport.requests} == {"new.example"}

@@ -39,7 +39,7 @@ def problems(**settings):
 
 def test_what_is_not_given_takes_the_documented_default():
     made = config()
-    assert made.auth_url == made.base_url
+    assert made.auth_url is None
     assert made.token_request == "nested"
     assert made.timeouts == Timeouts(connect=5.0, read=30.0, total=45.0)
     assert made.retry == RetryPolicy(attempts=3, first_wait=0.5, longest_wait=60.0)
@@ -95,7 +95,6 @@ def test_https_anywhere_and_http_to_this_machine_are_taken(url):
     "url",
     [
         "",
-        None,
         5,
         b"https://asc.cxone.example",
         "asc.cxone.example",
@@ -115,6 +114,11 @@ def test_https_anywhere_and_http_to_this_machine_are_taken(url):
 )
 def test_what_is_no_url_is_refused(name, url):
     assert problems(**{name: url}) == [f"{name} is no URL; it must look like https://host"]
+
+
+def test_a_base_url_is_needed_and_an_auth_url_is_not():
+    assert problems(base_url=None) == ["base_url is no URL; it must look like https://host"]
+    assert config(auth_url=None).auth_url is None
 
 
 @pytest.mark.parametrize("name", ["base_url", "auth_url"])

@@ -184,7 +184,7 @@ def run() -> Iterator[tuple[Run, WfmClient, str]]:
     root.setLevel(logging.DEBUG)
     try:
         with serving(made.script) as server:
-            config = attrs.evolve(CONFIG, base_url=server.url, auth_url=server.url)
+            config = attrs.evolve(CONFIG, base_url=server.url)
             with WfmClient(config, clock=made.clock) as wfm:
                 made.all_goes_wrong(wfm)
                 yield made, wfm, stream.getvalue()
