@@ -1,21 +1,20 @@
 """A historical report of 50,000 agent-queue rows: build, validate, serialise.
 
-    python benchmarks/records.py
+    python benchmarks/records.py            (pyperf's options work too, such as --fast or -o FILE)
 
-Prints microseconds a row (the best of several runs) and the ratio to a dict that is written by hand
-and not validated at all. Where a JDK and Jackson are installed (Debian: libjackson2-databind-java),
-the same rows as Jackson beans are timed in the same run, in a new JVM and in a warm one.
+Prints the time of one row, and the ratio to a dict that is written by hand and not validated at all.
+Where a JDK and Jackson are installed (Debian: libjackson2-databind-java), the same rows as Jackson
+beans are timed in the same run, in a new JVM and in a warm one.
 """
 
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+
+import pyperf
 
 from cxone_wfm import AgentQueueReport, HistoricalReport, HistoricalReportData, _json
 
@@ -25,7 +24,6 @@ except ImportError:
     orjson = None
 
 ROWS = 50_000
-RUNS = 9
 START = datetime(2024, 4, 17, 10, 0, tzinfo=timezone.utc)
 END = datetime(2024, 4, 17, 10, 15, tzinfo=timezone.utc)
 JARS = ("jackson-annotations.jar", "jackson-core.jar", "jackson-databind.jar")
@@ -92,17 +90,6 @@ def dicts() -> dict[str, object]:
     }
 
 
-def best(work: Callable[[], object]) -> float:
-    """Microseconds a row, the best of the runs."""
-    times = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        result = work()
-        times.append(time.perf_counter() - began)
-        del result
-    return min(times) / ROWS * 1e6
-
-
 def jackson() -> tuple[float, float] | None:
     """Microseconds a row in a new JVM and in a warm one; None where there is no JDK or no Jackson."""
     jars = [Path("/usr/share/java") / jar for jar in JARS]
@@ -119,25 +106,37 @@ def jackson() -> tuple[float, float] | None:
     return first, warm
 
 
+def records_to_json(dump: object) -> bytes:
+    _json.dump = dump  # the two writers, whichever is installed
+    return records().to_json()
+
+
 def main() -> None:
-    plain = best(lambda: json.dumps(dicts()))
-    _json.dump = _json.dump_plain
-    ours_plain = best(lambda: records().to_json())
-    print(f"Python {sys.version.split()[0]}, {ROWS} rows, best of {RUNS} runs, microseconds a row\n")
-    print(f"{'a hand-written dict, json':<44} {plain:6.2f}")
-    print(
-        f"{'records: build, validate, serialise':<44} {ours_plain:6.2f}   {ours_plain / plain:5.2f} x the dict"
-    )
-    ours = ours_plain
+    runner = pyperf.Runner(processes=6, values=3, warmups=1)
+    benchmarks = {
+        "dict, json": runner.bench_func("dict, json", lambda: json.dumps(dicts()), inner_loops=ROWS),
+        "records": runner.bench_func("records", records_to_json, _json.dump_plain, inner_loops=ROWS),
+    }
     if orjson is not None:
-        _json.dump = orjson.dumps
-        fast = best(lambda: orjson.dumps(dicts()))
-        ours = best(lambda: records().to_json())
-        print(f"{'a hand-written dict, orjson':<44} {fast:6.2f}")
-        print(f"{'records: the same with the extra `fast`':<44} {ours:6.2f}   {ours / fast:5.2f} x the dict")
+        fast = _json.dump
+        benchmarks["dict, orjson"] = runner.bench_func(
+            "dict, orjson", lambda: orjson.dumps(dicts()), inner_loops=ROWS
+        )
+        benchmarks["records, fast"] = runner.bench_func(
+            "records, fast", records_to_json, fast, inner_loops=ROWS
+        )
+    if runner.args.worker:
+        return
+    means = {name: benchmark.mean() * 1e6 for name, benchmark in benchmarks.items()}
+    print(f"\n{ROWS} agent-queue rows: build, validate, serialise; microseconds a row")
+    for name, base in (("records", "dict, json"), ("records, fast", "dict, orjson")):
+        if name in means:
+            ratio = means[name] / means[base]
+            print(f"{name:<16} {means[name]:6.2f}   {base:<14} {means[base]:6.2f}   {ratio:5.2f} x the dict")
     if java := jackson():
-        for name, figure in zip(("Jackson beans, a new JVM", "Jackson beans, a warm JVM"), java, strict=True):
-            print(f"{name:<44} {figure:6.2f}   ours is {ours / figure:5.2f} x that")
+        ours = means.get("records, fast", means["records"])
+        for name, figure in zip(("a new JVM", "a warm JVM"), java, strict=True):
+            print(f"Jackson beans in {name:<10} {figure:6.2f}   records are {ours / figure:5.2f} x that")
 
 
 if __name__ == "__main__":

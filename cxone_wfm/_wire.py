@@ -8,7 +8,7 @@ table, so a rule exists once.
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, update_wrapper
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -83,10 +83,52 @@ def _wire_field(cls: RecordClass, attribute: "attrs.Attribute[object]", hint: ob
     )
 
 
-def check_function(cls: RecordClass, refuse: Callable[[object], None]) -> Callable[[object], None]:
-    """The function that calls `refuse` with a record in which any field is not what it may be."""
+Refuse = Callable[[object], None]
+"""Raises the error of a record in which any field is not what it may be."""
+
+
+def check_function(cls: RecordClass, refuse: Refuse) -> Callable[[object], None]:
+    """The function that checks a record which attrs has filled."""
     names: dict[str, Any] = {**NAMES, "refuse": refuse}
-    lines = ["def made(self):"]
+    lines = ["def made(self):", *_test_lines(cls, names, "self.")]
+    check: Callable[[object], None] = _generate(lines, names)
+    return check
+
+
+def init_function(cls: RecordClass, refuse: Refuse) -> Callable[..., None]:
+    """An `__init__` that fills and checks a record in less than two thirds of the time that attrs takes.
+
+    attrs fills a frozen, slotted object with one call for each field; that is most of what a row of
+    a report costs. This one fills it while it is of a class with the same slots that is not frozen,
+    and turns it into the frozen one before anybody sees it. Not for records with factories.
+    """
+    thawed = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    unfrozen: type = type(cls)(cls.__name__, (cls,), thawed, unfrozen=True)
+    names: dict[str, Any] = {
+        **NAMES, "refuse": refuse, "frozen": cls, "unfrozen": unfrozen, "set_attribute": object.__setattr__
+    }  # fmt: skip
+    parameters, converted, filled = [], [], []
+    for a in attrs.fields(cls):
+        parameters.append(a.name if a.default is attrs.NOTHING else f"{a.name}=default_of_{a.name}")
+        names[f"default_of_{a.name}"] = a.default
+        if a.converter is not None:
+            names[f"convert_{a.name}"] = a.converter
+            converted.append(f" {a.name} = convert_{a.name}({a.name})")
+        filled.append(f" self.{a.name} = {a.name}")
+    lines = [
+        f"def made(self, *, {', '.join(parameters)}):",
+        *converted,
+        " set_attribute(self, '__class__', unfrozen)",
+        *filled,
+        " self.__class__ = frozen",
+        *_test_lines(cls, names, ""),
+    ]
+    init: Callable[..., None] = update_wrapper(_generate(lines, names), cls.__init__)
+    return init
+
+
+def _test_lines(cls: RecordClass, names: dict[str, Any], where: str) -> list[str]:
+    lines = []
     for field in _fields(cls):
         if field.kind is not None:
             test = field.kind.test
@@ -96,11 +138,11 @@ def check_function(cls: RecordClass, refuse: Callable[[object], None]) -> Callab
                 "type(v) is {}" if field.record else "type(v) is tuple and set(map(type, v)) <= {{{}}}"
             ).format(f"class_of_{field.name}")
         absent = "v is None or " if field.optional else ""
-        lines += [f" v = self.{field.name}", f" if not ({absent}{test}): return refuse(self)"]
+        lines += [f" v = {where}{field.name}", f" if not ({absent}{test}): return refuse(self)"]
     if cls.earlier_later:
-        lines.append(" if not self.{} < self.{}: refuse(self)".format(*cls.earlier_later))
-    check: Callable[[object], None] = _generate(lines, names)
-    return check
+        earlier, later = cls.earlier_later
+        lines.append(f" if not {where}{earlier} < {where}{later}: refuse(self)")
+    return lines
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from .. import _json
-from .._wire import RecordClass, check_function, encode_function, faults_of
+from .._wire import RecordClass, check_function, encode_function, faults_of, init_function
 from ..errors import ValidationError
 
 Self = TypeVar("Self", bound="Record")
@@ -25,15 +25,17 @@ class Record:
     earlier_later: ClassVar[tuple[str, str] | None] = None
     """Two times of which the first must come before the second."""
 
-    def __init_subclass__(cls) -> None:
-        if Record not in cls.__bases__:
+    def __init_subclass__(cls, *, unfrozen: bool = False) -> None:
+        if Record not in cls.__bases__ and not unfrozen:
             raise TypeError("a record holds what the vendor's page names, so it cannot be derived from")
 
     def __attrs_post_init__(self) -> None:
-        # The check of a class is made when its first record is built, so that importing stays cheap.
-        check = check_function(type(self), _refuse)
-        setattr(type(self), "__attrs_post_init__", check)  # noqa: B010 - a method that replaces itself
-        check(self)
+        # What checks a class is made when its first record is built, so that importing stays cheap.
+        cls: RecordClass = type(self)
+        cls.__attrs_post_init__ = check_function(cls, _refuse)
+        if not cls.open_ended:  # those alone have a factory
+            cls.__init__ = init_function(cls, _refuse)
+        cls.__attrs_post_init__(self)
 
     @classmethod
     def from_json(cls: type[Self], document: str | bytes | bytearray | Mapping[str, object]) -> Self:
