@@ -44,7 +44,7 @@ def test_every_link_to_a_file_leads_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_block_compiles_and_every_dialogue_comes_out_as_printed(page):
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for block in blocks:
         if not block.startswith(">>>"):
             compile(block, str(page), "exec")
@@ -53,7 +53,9 @@ def test_every_python_block_compiles_and_every_dialogue_comes_out_as_printed(pag
 
 
 def test_the_readme_program_has_at_most_15_lines():
-    block = re.search(r"## A program\n\n```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    block = re.search(
+        r"## A program\n\n```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
     assert block is not None
     assert len([line for line in block[1].splitlines() if line.strip()]) <= 15
 

@@ -238,14 +238,19 @@ def test_a_reset_after_the_request_means_outcome_unknown(transport):
         send(transport, server.url)
 
 
-def test_a_reset_of_a_kept_connection_before_anything_was_written_is_seen(transport):
+def test_a_kept_connection_that_the_server_has_closed_is_replaced_and_nothing_is_lost(transport):
+    closed = threading.Event()
+
     def script(peer):
         peer.read_request()
         peer.send(OK)
+        peer.connection.close()
+        closed.set()
 
     with serving(script) as server:
         assert send(transport, server.url).status == 200
-        assert send(transport, server.url).status == 200  # the first connection was closed by the server
+        assert closed.wait(10)
+        assert send(transport, server.url).status == 200
         assert server.connections == 2
 
 
