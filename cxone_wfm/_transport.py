@@ -55,8 +55,8 @@ _BEFORE_CONNECTING = (
 _WORDS = (
     (socket.gaierror, "the host name cannot be resolved"),
     (ConnectionRefusedError, "the connection was refused"),
-    (ConnectionResetError, "the connection was reset"),
     (http.client.RemoteDisconnected, "the server closed the connection without an answer"),
+    (ConnectionResetError, "the connection was reset"),
     (http.client.IncompleteRead, "the answer was cut short"),
     (requests.exceptions.ProxyError, "the proxy could not be used"),
     (ssl.SSLError, "TLS could not be set up or was broken"),

@@ -1,5 +1,6 @@
 """The command `cxone-wfm` (extra `cli`)."""
 
+import io
 import sys
 
 
@@ -12,4 +13,7 @@ def main() -> None:
         sys.exit('cxone-wfm needs its extra: python -m pip install "cxone-wfm-sdk[cli]"')
     from .app import app  # here, for it needs the extra  # noqa: PLC0415
 
-    app()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    app(prog_name="cxone-wfm")

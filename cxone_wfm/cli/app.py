@@ -1,9 +1,7 @@
 """The commands, their arguments and their help."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +14,10 @@ from .send import send as run_send
 
 app = typer.Typer(
     name="cxone-wfm",
-    help="Push a third-party ACD's data into NICE CXone WFM. Try `cxone-wfm demo` first: it needs nothing.",
+    help="Push a third-party ACD's data into CXone WFM. Try `cxone-wfm demo` first; it needs no account.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
@@ -51,7 +50,7 @@ def _root(
 
 @app.command()
 def demo(as_json: AsJson = False) -> None:
-    """Show everything at work against a local CXone WFM: no account, no network.
+    """See everything at work on a local CXone WFM; needs no account.
 
     Starts a simulator on this machine, logs in, refreshes, looks the ACD types up, beats, sends the
     vendor page's sample data, is refused once, recovers once, and compares what was sent with what
@@ -64,9 +63,11 @@ def demo(as_json: AsJson = False) -> None:
 
 @app.command()
 def simulate(
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")
+    ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    token_life: Annotated[int, typer.Option(help="How long a token lives, in seconds.")] = 3600,
+    token_life: Annotated[int, typer.Option(min=1, help="How long a token lives, in seconds.")] = 3600,
     one_time_refresh: Annotated[
         bool, typer.Option("--one-time-refresh", help="A refresh token works only once.")
     ] = False,
@@ -91,10 +92,14 @@ def simulate(
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
-    """Check the settings of the environment: configuration, token, ACD types, heartbeat.
+    """Check the settings step by step, from the token to a heartbeat.
 
-    The four settings are CXONE_BASE_URL, CXONE_TENANT, CXONE_ACCESS_KEY_ID and
-    CXONE_ACCESS_KEY_SECRET. Exits with 0 where all works, else with 1 and says what to do.
+    The settings come from the environment. Four are needed: CXONE_BASE_URL, CXONE_TENANT,
+    CXONE_ACCESS_KEY_ID and CXONE_ACCESS_KEY_SECRET. The paths of CXone WFM are assumptions: where
+    a step fails with 404, ask NICE for yours and set them, such as
+    CXONE_ROUTE_HEARTBEAT="POST /some/path".
+
+    Exits with 0 where all works, else with 1 and says what to do.
     """
     raise typer.Exit(run_check(Output.make(as_json=as_json)))
 
@@ -108,13 +113,11 @@ def send(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a report or agent states from a file. States may also be one JSON object a line.
+    """Send a report or agent states from a file.
+
+    The file holds the JSON that the vendor's page shows. States may also be one JSON object a line.
+    The settings come from the environment, as for the command `check`; --dry-run needs none.
 
     Exits with 0 when CXone has confirmed everything, else with 1 and says what is wrong.
     """
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        typer.echo(f"{file} cannot be read: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
-    raise typer.Exit(run_send(Output.make(as_json=as_json), kind, data, dry_run=dry_run))
+    raise typer.Exit(run_send(Output.make(as_json=as_json), kind, file, dry_run=dry_run))

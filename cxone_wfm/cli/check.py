@@ -31,7 +31,7 @@ def check(output: Output) -> int:
 
         def heartbeat() -> str:
             clients[0].heartbeat.send()
-            return "taken"
+            return "confirmed"
 
         plan: list[tuple[str, Callable[[], str]]] = [
             ("configuration", configuration),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from ..client import WfmClient
-from ..errors import ValidationError
+from ..errors import CXoneError, ValidationError
 from ..models._record import Record
 from ..models.agent_activity import AgentActivityReport
 from ..models.agent_state import AgentStateList
@@ -36,7 +36,7 @@ def demo(output: Output) -> int:
         steps.run("agent states", lambda: _send_states(wfm))
         steps.run("agent activity report", lambda: _send_activity(wfm))
         steps.run("historical report, after a 503", lambda: _send_historical(wfm, simulator))
-        steps.run("a wrong report", _send_wrong_report)
+        steps.run("a wrong report is refused", _send_wrong_report)
         held = simulator.received
     rows = [
         _compare("agent states", json.loads(sample("states"))["agentStateList"], held.agent_states),
@@ -45,11 +45,10 @@ def demo(output: Output) -> int:
         ("heartbeats", 1, held.heartbeats, "equal" if held.heartbeats == 1 else "DIFFERENT"),
     ]
     output.line("")
-    output.table("What was sent, and what the server holds", _COLUMNS, rows)
+    output.table("What was sent, and what the server holds:", _COLUMNS, rows)
     ok = steps.ok and all(content == "equal" for *_, content in rows)
-    output.line(
-        "\nAll that was sent has arrived, unchanged." if ok else "\nSomething is not as it should be."
-    )
+    output.line("")
+    output.line("All that was sent has arrived, unchanged." if ok else "Something is not as it should be.")
     compared = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     output.document({"ok": ok, "steps": steps.results, "compared": compared})
     return 0 if ok else 1
@@ -74,16 +73,18 @@ def _send_historical(wfm: WfmClient, simulator: Simulator) -> str:
     simulator.fail("historical_report", Status(503))
     wfm.reports.send_historical(HistoricalReport.from_json(sample("historical")))
     answers = [r.status for r in simulator.received.requests if r.operation == "historical_report"]
-    return f"confirmed; the answers were {', '.join(map(str, answers))}"
+    if answers != [503, 200]:
+        raise CXoneError(f"the answers were to be 503 and then 200, and were {answers}")
+    return "confirmed; the answers were 503, 200"
 
 
 def _send_wrong_report() -> str:
-    """What is wrong never leaves: the step goes well where every fault is named."""
+    """What is wrong never leaves: the step goes well where it is refused."""
     try:
         HistoricalReport.from_json(_WRONG_REPORT)
     except ValidationError as error:
-        return "\n".join(["refused before it was sent", *(f"         {fault}" for fault in error.faults)])
-    raise AssertionError("a wrong report was taken")
+        return "\n".join(["nothing was sent, for this is wrong:", *(f"  {fault}" for fault in error.faults)])
+    raise CXoneError("a wrong report was taken")
 
 
 def _compare(data: str, sent: Sequence[object], held: Sequence[Record]) -> tuple[str, int, int, str]:

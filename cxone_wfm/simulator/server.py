@@ -1,6 +1,7 @@
 """Simulator: the application behind a server on this machine, in a thread of its own."""
 
 import logging
+import os
 import socket
 import threading
 import time
@@ -277,6 +278,10 @@ class _Server(wsgi.Server):
         except OSError:
             socket_.close()  # cheroot leaves it to the garbage collector
             raise
+        if os.name != "nt":  # pragma: no branch - Windows needs no such thing
+            # What a client still holds of an old connection would keep the next start() from this port.
+            # After the bind, for with port 0 it could take a port from others; connections inherit it.
+            socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return socket_
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: FBT001, FBT002 - as in cheroot

@@ -1,0 +1,292 @@
+"""What the distribution promises as a whole: what it needs, what imports what, and what it never does."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import attrs
+import pytest
+
+import cxone_assist
+import cxone_wfm
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {package.__name__: Path(str(package.__file__)).parent for package in (cxone_wfm, cxone_assist)}
+LONGEST_MODULE = 400
+RUNTIME = {"requests", "attrs", "cattrs", "tenacity", "python-dateutil"}
+EXTRAS = {"cheroot", "typer", "rich", "orjson"}
+NEED_AN_EXTRA = ("cxone_wfm.cli", "cxone_wfm.simulator")
+HTTP_STACK = {"requests", "urllib3"}
+MAY_USE_THE_HTTP_STACK = {"cxone_wfm._transport", "cxone_wfm._sockets"}
+
+
+@attrs.frozen
+class Module:
+    """One module of ours: its name, its text and the tree of it."""
+
+    name: str
+    is_package: bool
+    text: str = attrs.field(repr=False)
+    tree: ast.Module = attrs.field(repr=False)
+
+
+def read(path: Path, package: str, folder: Path) -> Module:
+    parts = [package, *path.relative_to(folder).with_suffix("").parts]
+    is_package = parts[-1] == "__init__"
+    text = path.read_text(encoding="utf-8")
+    return Module(".".join(parts[: -1 if is_package else None]), is_package, text, ast.parse(text))
+
+
+MODULES = {
+    module.name: module
+    for package, folder in PACKAGES.items()
+    for module in (read(path, package, folder) for path in sorted(folder.rglob("*.py")))
+}
+EVERY_MODULE = pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
+
+
+def is_for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def nodes_of(node: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
+    """All that runs; with `at_import` only what runs when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt) and is_for_type_checkers(child):
+            continue
+        yield child
+        if not (at_import and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))):
+            yield from nodes_of(child, at_import=at_import)
+
+
+def imports_of(module: Module, *, at_import: bool = False) -> set[str]:
+    """The full names of what a module imports, names out of modules of ours resolved to those modules."""
+    found = set()
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    for node in nodes_of(module.tree, at_import=at_import):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve_name("." * node.level + (node.module or ""), package)
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else source for name in names}
+    return found
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+# What it needs
+
+
+def requirement(text: str) -> str:
+    return re.split(r"[^A-Za-z0-9-]", text, maxsplit=1)[0]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, object]:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = document["project"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_runtime_dependencies_are_these_five_each_with_a_floor(project: dict[str, object]) -> None:
+    needed = project["dependencies"]
+    assert isinstance(needed, list)
+    assert {requirement(text) for text in needed} == RUNTIME
+    assert [text for text in needed if not re.fullmatch(r"[a-z-]+>=[0-9.]+", text)] == []
+
+
+def test_every_floor_is_one_that_the_floor_run_installs(project: dict[str, object]) -> None:
+    needed, extras = project["dependencies"], project["optional-dependencies"]
+    assert isinstance(needed, list)
+    assert isinstance(extras, dict)
+    assert {requirement(text) for name in ("simulator", "cli", "fast") for text in extras[name]} == EXTRAS
+    run_time = [*needed, *extras["simulator"], *extras["cli"], *extras["fast"]]
+    floors = {requirement(text): text.partition(">=")[2] for text in run_time}
+    pinned = dict(
+        line.partition(" ")[0].split("==")
+        for line in (ROOT / "tests" / "floors.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
+
+    def release(version: str) -> tuple[int, ...]:
+        return tuple(map(int, re.sub(r"(\.0)+$", "", version).split(".")))
+
+    assert {name: release(pinned[name]) for name in floors} == {
+        name: release(version) for name, version in floors.items()
+    }
+
+
+IMPORT_ALL = """
+import importlib, sys
+sys.path.insert(0, sys.argv[1])
+for name in sys.argv[2].split(","):
+    sys.modules[name] = None
+for name in sys.argv[3:]:
+    importlib.import_module(name)
+"""
+
+
+def import_apart(hidden: set[str], modules: list[str]) -> subprocess.CompletedProcess[str]:
+    """Import modules in a process of its own, in which the hidden ones are not installed."""
+    folder = str(PACKAGES["cxone_wfm"].parent)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORT_ALL, folder, ",".join(hidden), *modules],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_module_imports_without_the_extras_but_those_that_are_the_extras() -> None:
+    names = [name for name in MODULES if not name.startswith(NEED_AN_EXTRA)]
+    assert len(names) > 20
+    done = import_apart(EXTRAS | {"pytest", "click"}, names)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_command_imports_without_its_extra_so_that_it_can_say_what_to_install() -> None:
+    done = import_apart(EXTRAS, ["cxone_wfm.cli"])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_simulator_without_its_extra_says_what_to_install() -> None:
+    done = import_apart(EXTRAS, ["cxone_wfm.simulator"])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith('pip install "cxone-wfm-sdk[simulator]"')
+
+
+def test_both_packages_are_typed() -> None:
+    assert [name for name, folder in PACKAGES.items() if not (folder / "py.typed").is_file()] == []
+
+
+# What imports what
+
+
+@EVERY_MODULE
+def test_the_two_packages_never_import_each_other(module: Module) -> None:
+    own = module.name.partition(".")[0]
+    assert roots(imports_of(module)) & set(PACKAGES) <= {own}
+
+
+@EVERY_MODULE
+def test_one_place_uses_the_http_stack(module: Module) -> None:
+    used = roots(imports_of(module)) & HTTP_STACK
+    assert used <= (HTTP_STACK if module.name in MAY_USE_THE_HTTP_STACK else set())
+
+
+def test_that_scan_sees_the_http_stack() -> None:
+    assert roots(imports_of(MODULES["cxone_wfm._transport"])) & HTTP_STACK == HTTP_STACK
+
+
+@EVERY_MODULE
+def test_a_module_uses_the_standard_library_the_five_and_its_extra(module: Module) -> None:
+    import_names = {"requests", "urllib3", "attrs", "attr", "cattrs", "tenacity", "dateutil", *PACKAGES}
+    extra = {
+        "cxone_wfm.cli": {"typer", "rich"},
+        "cxone_wfm.simulator": {"cheroot", "pytest"},
+        "cxone_wfm._json": {"orjson"},
+    }
+    allowed = next((names for prefix, names in extra.items() if module.name.startswith(prefix)), set())
+    assert roots(imports_of(module)) - set(sys.stdlib_module_names) <= import_names | allowed
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Every way back to where one came from, by a walk in depth."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> None:
+        if name in path:
+            found.append([*path[path.index(name) :], name])
+        elif name not in done:
+            for other in sorted(graph[name]):
+                walk(other, [*path, name])
+            done.add(name)
+
+    for name in graph:
+        walk(name, [])
+    return found
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    # A package's __init__ runs before its modules, so what these take from it by name is no detour.
+    graph = {
+        name: {
+            other
+            for other in imports_of(module) & set(MODULES)
+            if other != name and not name.startswith(f"{other}.")
+        }
+        for name, module in MODULES.items()
+    }
+    assert sum(map(len, graph.values())) > 50
+    assert cycles(graph) == []
+
+
+def test_that_walk_finds_a_cycle() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "a"]]
+
+
+# What it never does
+
+
+def calls_of(module: Module, *, at_import: bool = False) -> set[str]:
+    nodes = nodes_of(module.tree, at_import=at_import)
+    return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+
+
+@EVERY_MODULE
+def test_no_module_prints_configures_logging_or_takes_signals(module: Module) -> None:
+    last_words = {name.rpartition(".")[2] for name in calls_of(module)}
+    assert last_words & {"basicConfig", "dictConfig", "fileConfig", "setLevel"} == set()
+    assert calls_of(module) & {"print", "input", "breakpoint"} == set()
+    if not module.name.startswith("cxone_wfm.cli"):
+        assert calls_of(module) & {"signal.signal", "sys.exit", "os._exit", "exit", "quit"} == set()
+        writes = [name for name in calls_of(module) if name.startswith(("sys.stdout", "sys.stderr"))]
+        assert writes == []
+
+
+@EVERY_MODULE
+def test_no_module_starts_a_thread_a_process_or_a_connection_on_import(module: Module) -> None:
+    last_words = {name.rpartition(".")[2] for name in calls_of(module, at_import=True)}
+    started = {
+        "Thread",
+        "Timer",
+        "ThreadPoolExecutor",
+        "Popen",
+        "fork",
+        "start",
+        "socket",
+        "create_connection",
+    }
+    assert last_words & started == set()
+
+
+def test_that_scan_sees_what_runs_on_import_and_what_does_not() -> None:
+    text = "class A:\n x = Thread()\n def f(self): Timer()\nif TYPE_CHECKING:\n g()\nprint(1)\n"
+    module = Module("m", is_package=False, text=text, tree=ast.parse(text))
+    assert calls_of(module, at_import=True) == {"Thread", "print"}
+    assert calls_of(module) == {"Thread", "Timer", "print"}
+
+
+@EVERY_MODULE
+def test_a_module_can_be_read_in_one_sitting(module: Module) -> None:
+    assert len(module.text.splitlines()) < LONGEST_MODULE
+
+
+@EVERY_MODULE
+def test_a_module_says_what_it_is(module: Module) -> None:
+    assert ast.get_docstring(module.tree)

@@ -1,0 +1,118 @@
+"""Every file in examples/ runs, as its first lines say, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.threads import PATIENCE, Background
+
+import cxone_wfm
+from cxone_wfm.simulator import Simulator
+
+FOLDER = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A local CXone WFM with its settings in the environment, and no other settings there."""
+    for name in [name for name in os.environ if name.startswith(("CXONE_", "COV_", "PYTEST_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(Path(cxone_wfm.__file__).parents[1]))
+    with Simulator() as simulator:
+        config = simulator.config()
+        monkeypatch.setenv("CXONE_BASE_URL", config.base_url)
+        monkeypatch.setenv("CXONE_TENANT", config.tenant_name)
+        monkeypatch.setenv("CXONE_ACCESS_KEY_ID", config.access_key_id.reveal())
+        monkeypatch.setenv("CXONE_ACCESS_KEY_SECRET", config.access_key_secret.reveal())
+        yield simulator
+
+
+def said_by(*command: str) -> str:
+    """What a Python program that ends well has printed."""
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return done.stdout
+
+
+def local_day(file: str, _: Simulator) -> None:
+    lines = said_by(file).splitlines()
+    assert lines[0] == "2024-11-03 in America/New_York has 100 intervals:"
+    assert len(lines) == 101
+    assert sum(line.startswith("01:30 E") for line in lines) == 2
+
+
+def push_states(file: str, simulator: Simulator) -> None:
+    assert said_by(file) == "CXone confirmed 2 agent states\n"
+    assert [state.login_id for state in simulator.received.agent_states] == [
+        "ann@shop.example",
+        "bob@shop.example",
+    ]
+
+
+def push_reports(file: str, simulator: Simulator) -> None:
+    assert said_by(file).startswith("CXone confirmed both reports of ")
+    (historical,) = simulator.received.historical_reports
+    (activity,) = simulator.received.agent_activity_reports
+    assert historical.start_date == activity.start_date
+    assert activity.report_data[0].agent_activity[0].duration == 139_000
+
+
+def heartbeat(file: str, simulator: Simulator) -> None:
+    with subprocess.Popen(
+        [sys.executable, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert Background(process.stdout.readline).outcome() == "CXone WFM is there\n"
+            if sys.platform != "win32":  # where one process cannot send Ctrl-C to another
+                process.send_signal(signal.SIGINT)
+                assert process.communicate(timeout=PATIENCE) == ("no more beats\n", "")
+                assert process.returncode == 0
+        finally:
+            process.kill()
+    assert simulator.received.heartbeats == 1
+
+
+def with_simulator(file: str, _: Simulator) -> None:
+    said = said_by("-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "-W", "error", file)
+    assert said.splitlines()[-1].startswith("4 passed")
+
+
+EXAMPLES: dict[str, Callable[[str, Simulator], None]] = {
+    "heartbeat": heartbeat,
+    "local_day": local_day,
+    "push_reports": push_reports,
+    "push_states": push_states,
+    "test_with_simulator": with_simulator,
+}
+
+
+def test_every_example_is_run_here() -> None:
+    assert {file.stem for file in FOLDER.glob("*.py")} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_runs(name: str, simulator: Simulator) -> None:
+    EXAMPLES[name](str(FOLDER / f"{name}.py"), simulator)
+
+
+@pytest.mark.parametrize("name", ["heartbeat", "push_reports", "push_states"])
+def test_without_settings_the_example_says_what_is_missing(name: str, simulator: Simulator) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "CXONE_TENANT"}
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py")],
+        capture_output=True,
+        env=environment,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the environment variable CXONE_TENANT is not set" in done.stderr
+    assert simulator.received.requests == ()

@@ -1,0 +1,208 @@
+"""What a user's editor sees of `cxone_wfm`: read by mypy in `wfm/test_typing.py`, never run.
+
+`assert_type` says what a name is. A line that must be an error is marked with the error's code: mypy
+complains of a mark that is not needed, so each of them is a promise as well.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
+
+from typing_extensions import assert_type
+
+from cxone_wfm import (
+    AccessToken,
+    AcdTypes,
+    AgentActivity,
+    AgentActivityData,
+    AgentActivityReport,
+    AgentQueueReport,
+    AgentState,
+    AgentStateClient,
+    AgentSystemPerformanceReport,
+    AuthClient,
+    ConfigurationError,
+    Endpoints,
+    Fault,
+    HeartbeatClient,
+    HeartbeatMonitor,
+    HeartbeatStatus,
+    HistoricalReport,
+    HistoricalReportData,
+    Interval,
+    QueueReport,
+    RateLimitedError,
+    ReportClient,
+    RetryPolicy,
+    Route,
+    Secret,
+    SentStates,
+    Timeouts,
+    ValidationError,
+    WfmClient,
+    WfmConfig,
+)
+from cxone_wfm.simulator import Received, Simulator, Status
+from cxone_wfm.testing import FakeClock, FakeTransport
+
+
+def settings() -> None:
+    config = WfmConfig(
+        base_url="https://host.example",
+        tenant_name="Tenant",
+        access_key_id="id",
+        access_key_secret=Secret("secret"),
+        token_request="flat",
+        endpoints=Endpoints(heartbeat=Route("POST", "/beat")),
+        timeouts=Timeouts(total=10),
+        retry=RetryPolicy(attempts=2, first_wait=1),
+        proxy="http://proxy.example:3128",
+    )
+    assert_type(config.access_key_id, Secret)
+    assert_type(config.proxy, Secret | None)
+    assert_type(config.timeouts.total, float)
+    assert_type(WfmConfig.from_env(), WfmConfig)
+    assert_type(WfmConfig.from_env({"CXONE_TENANT": "Tenant"}), WfmConfig)
+    config.tenant_name = "other"  # type: ignore[misc]
+    WfmConfig(base_url="https://host.example")  # type: ignore[call-arg]
+    WfmConfig("https://host.example", "Tenant", "id", "secret")  # type: ignore[call-arg]
+    WfmConfig(
+        base_url="https://host.example",
+        tenant_name="Tenant",
+        access_key_id="id",
+        access_key_secret=b"secret",  # type: ignore[arg-type]
+        token_request="bare",  # type: ignore[arg-type]
+        max_batch=1.5,  # type: ignore[arg-type]
+    )
+
+
+def clients(config: WfmConfig) -> None:
+    with WfmClient.from_env() as wfm:
+        assert_type(wfm, WfmClient)
+        assert_type(wfm.auth, AuthClient)
+        assert_type(wfm.reports, ReportClient)
+        assert_type(wfm.agent_states, AgentStateClient)
+        assert_type(wfm.heartbeat, HeartbeatClient)
+        assert_type(wfm.with_options(timeouts=Timeouts(total=5), max_batch=10), WfmClient)
+        assert_type(wfm.auth.login(), AccessToken)
+        assert_type(wfm.auth.access_token().value, Secret)
+        assert_type(wfm.heartbeat.acd_types(), AcdTypes)
+        assert_type(wfm.heartbeat.acd_types().names, tuple[str, ...])
+        wfm.with_options(tenant_name="other")  # type: ignore[call-arg]
+    with AuthClient(config) as auth:
+        ReportClient(config, auth=auth)
+        AgentStateClient(config, auth=auth)
+        HeartbeatClient(config, auth=auth)
+        ReportClient(config)  # type: ignore[call-arg]
+    WfmClient(config, transport=FakeTransport(), clock=FakeClock())
+    WfmClient("https://host.example")  # type: ignore[arg-type]
+
+
+def states(wfm: WfmClient, now: datetime) -> None:
+    state = AgentState(login_id="a@b.example", acd_id="My_ACD", event_code="READY", event_utc_time=now)
+    assert_type(state.reason_code, str)
+    assert_type(state.event_utc_time, datetime)
+    assert_type(AgentState.from_json(b"{}"), AgentState)
+    assert_type(AgentState.from_json({"loginId": "a@b.example"}), AgentState)
+    assert_type(state.to_json(), bytes)
+
+    def produced() -> Iterator[AgentState]:
+        yield state
+
+    assert_type(wfm.agent_states.send([state]), SentStates)
+    wfm.agent_states.send((state,))
+    wfm.agent_states.send(produced())
+    wfm.agent_states.send(state)  # type: ignore[arg-type]
+    wfm.agent_states.send([state.to_json()])  # type: ignore[list-item]
+    state.event_code = "BUSY"  # type: ignore[misc]
+    AgentState(login_id=7, acd_id="x", event_code="x", event_utc_time=now)  # type: ignore[arg-type]
+    AgentState(login_id="a", acd_id="x", event_code="x", event_utc_time="2024-04-17")  # type: ignore[arg-type]
+    AgentState(login_id="a", acd_id="x", event_code="x")  # type: ignore[call-arg]
+    AgentState("a", "x", "x", "", now)  # type: ignore[call-arg]
+
+
+def activity(wfm: WfmClient, now: datetime) -> None:
+    activities = [
+        AgentActivity(state="TALKING", start_time=now, duration=139090),
+        AgentActivity(state="TALKING", start_time=now, duration=timedelta(minutes=2)),
+    ]
+    AgentActivity(state="TALKING", start_time=now, duration=1.5)  # type: ignore[arg-type]
+    assert_type(activities[0].duration, int)
+    agents = [AgentActivityData(agent_value="967385", agent_activity=activities)]
+    report = AgentActivityReport(
+        acd_type="Generic_LiveVox", start_date=now, end_date=now + timedelta(minutes=15), report_data=agents
+    )
+    assert_type(report.report_data, tuple[AgentActivityData, ...])
+    assert_type(report.report_data[0].agent_activity, tuple[AgentActivity, ...])
+    assert_type(report.report_data[0].agent_id, str | None)
+    wfm.reports.send_agent_activity(report)
+    wfm.reports.send_historical(report)  # type: ignore[arg-type]
+    wfm.reports.send_agent_activity(report.to_json())  # type: ignore[arg-type]
+
+
+def historical(wfm: WfmClient, now: datetime) -> None:
+    queue = QueueReport(queue_value="8057", handle_time=276, work_time=3.5, contacts_received=1)
+    assert_type(queue.handle_time, float | None)
+    assert_type(queue.contacts_received, int | None)
+    assert_type(queue.is_outbound, bool | None)
+    QueueReport()  # type: ignore[call-arg]
+    QueueReport(queue_value=8057)  # type: ignore[arg-type]
+    QueueReport(queue_value="8057", handle_time="276")  # type: ignore[arg-type]
+    QueueReport(queue_value="8057", contacts_received=1.5)  # type: ignore[arg-type]
+    QueueReport(queue_value="8057", handled_time=276)  # type: ignore[call-arg]
+    data = HistoricalReportData(
+        queue_report=[queue],
+        agent_queue_report=(AgentQueueReport(queue_value="8057", agent_value="967385", handled_time=276),),
+        agent_system_performance_report=(
+            AgentSystemPerformanceReport(agent_value=agent, login_time=900) for agent in ("1", "2")
+        ),
+    )
+    assert_type(data.queue_report, tuple[QueueReport, ...] | None)
+    HistoricalReportData(queue_report=None)
+    HistoricalReportData(queue_report=queue)  # type: ignore[arg-type]
+    HistoricalReportData(agent_queue_report=[queue])  # type: ignore[list-item]
+    report = HistoricalReport(
+        acd_type="Generic_LiveVox", start_date=now, end_date=now + timedelta(minutes=15), report_data=data
+    )
+    assert_type(report.report_data, HistoricalReportData)
+    assert_type(HistoricalReport.from_json("{}"), HistoricalReport)
+    HistoricalReport.from_json(None)  # type: ignore[arg-type]
+    wfm.reports.send_historical(report)
+
+
+def heartbeats(wfm: WfmClient) -> None:
+    def note(status: HeartbeatStatus) -> None:
+        assert_type(status.up, bool | None)
+        assert_type(status.since, float | None)
+        assert_type(status.last_error, Exception | None)
+
+    with HeartbeatMonitor(wfm.heartbeat, interval=5, on_up=note, on_down=lambda _: None) as monitor:
+        assert_type(monitor, HeartbeatMonitor)
+        assert_type(monitor.status(), HeartbeatStatus)
+    HeartbeatMonitor(wfm.heartbeat, on_up=lambda: None)  # type: ignore[arg-type, misc]
+    HeartbeatMonitor(wfm)  # type: ignore[arg-type]
+
+
+def intervals(day: date, zone: tzinfo, now: datetime) -> None:
+    assert_type(Interval.of_local_day(day, zone), tuple[Interval, ...])
+    assert_type(Interval.containing(now).end, datetime)
+    assert_type(Interval.between(now, now), Iterator[Interval])
+    Interval.of_local_day(day, "Europe/Berlin")  # type: ignore[arg-type]
+
+
+def errors(wrong: ValidationError, limited: RateLimitedError, settings: ConfigurationError) -> None:
+    assert_type(wrong.faults, tuple[Fault, ...])
+    assert_type(wrong.faults[0].path, str)
+    assert_type(limited.status, int)
+    assert_type(limited.retry_after, float | None)
+    assert_type(limited.request_id, str)
+    assert_type(settings.problems, tuple[str, ...])
+
+
+def simulator() -> None:
+    with Simulator(token_life=60, acd_types=["Generic"]) as simulator:
+        assert_type(simulator, Simulator)
+        assert_type(simulator.config(max_batch=10), WfmConfig)
+        assert_type(simulator.received, Received)
+        assert_type(simulator.received.agent_states, tuple[AgentState, ...])
+        simulator.fail("heartbeat", Status(503), times=2)
+        simulator.fail("heartbeat", 503)  # type: ignore[arg-type]
