@@ -8,8 +8,9 @@ it holds; everything else is done here, once. Arriving:
 * a value that the field cannot hold, and a key that no field has, stay in ``extra``;
   the former is also named in a warning.
 
-Leaving: keys in the order of the page, ``None`` left out, ``extra`` last, and a value
-that is not of the field's kind is refused with its path.
+Leaving: keys in the order of the page, ``None`` left out, and a value that is not of the
+field's kind is refused with its path. ``extra`` comes last; a key in it takes the place of
+the field's value, which is how what could not be read goes out as it came.
 """
 
 from __future__ import annotations
@@ -302,7 +303,7 @@ def _write(record: AttrsInstance, faults: list[str], path: str) -> dict[str, obj
             document[key] = _write(value, faults, f"{path}{key}.")
         else:
             document[key] = value
-    return document | {key: value for key, value in extra.items() if key not in document}
+    return document | dict(extra)
 
 
 def pascal(key: str) -> str:

@@ -141,8 +141,7 @@ class _Connection:
         return ProtocolViolation(error, self._farewell(str(error)), close_code)
 
     def _farewell(self, reason: str) -> str | None:
-        """Return what is said to the peer before the socket is closed on it."""
-        raise NotImplementedError
+        """Return what is said to the peer before the socket is closed on it; CXone says nothing."""
 
     def _oversize(self, size: int) -> ProtocolViolation:
         fault = self._machine.step(Input.OVERSIZE)
@@ -382,9 +381,6 @@ class PlatformConnection(_Connection):
         if occurrence is Input.REFUSAL and awaited:
             return StreamRefused(reply)
         return MessageReceived(reply)
-
-    def _farewell(self, reason: str) -> None:
-        """CXone says nothing before it closes."""
 
     def _apply(self, occurrence: Input, error: RemoteProtocolError) -> ProtocolViolation:
         fault = self._machine.step(occurrence)

@@ -93,7 +93,9 @@ def connected_pair(
 def tone(seconds: float, *, frequency: float = 440.0) -> bytes:
     """Return µ-law audio of a sine of half the full scale; the frequency is in hertz."""
     step = 2 * math.pi * frequency / mulaw.SAMPLE_RATE
-    samples = [round(_HALF_SCALE * math.sin(step * index)) for index in range(round(seconds * mulaw.SAMPLE_RATE))]
+    samples = [
+        round(_HALF_SCALE * math.sin(step * index)) for index in range(round(seconds * mulaw.SAMPLE_RATE))
+    ]
     return mulaw.encode(b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples))
 
 

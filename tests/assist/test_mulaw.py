@@ -49,8 +49,13 @@ def test_u1_every_code_decodes_to_the_value_of_the_standard():
 
 def test_u1_known_values():
     assert samples_of(mulaw.decode(bytes([0x00, 0x80, 0x7E, 0xFE, 0xF0, 0x70]))) == (
-        -32124, 32124, -8, 8, 120, -120,
-    )  # fmt: skip
+        -32124,
+        32124,
+        -8,
+        8,
+        120,
+        -120,
+    )
 
 
 def test_u2_every_sample_encodes_to_the_code_of_the_standard():

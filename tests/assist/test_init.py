@@ -1,0 +1,24 @@
+"""What `import cxone_assist` gives, and what it leaves alone."""
+
+import subprocess
+import sys
+
+import pytest
+
+import cxone_assist
+from cxone_assist import auth, errors, events, messages, protocol, utterance
+
+
+def test_the_public_names_are_sorted_and_those_of_the_modules():
+    modules = (auth, errors, events, messages, protocol, utterance)
+    assert cxone_assist.__all__ == sorted({name for module in modules for name in module.__all__} | {"mulaw"})
+    for module in modules:
+        assert module.__all__ == sorted(module.__all__)
+        for name in module.__all__:
+            assert getattr(cxone_assist, name) is getattr(module, name)
+
+
+@pytest.mark.parametrize("module", ["requests", "cxone_wfm", "logging", "asyncio", "socket"])
+def test_the_import_brings_in_no_transport_no_logging_and_not_the_other_package(module):
+    program = f"import sys, cxone_assist, cxone_assist.testing; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
