@@ -748,7 +748,7 @@ def test_h34_a_refusal_is_understood(init):
         ),
         ('{"command":"CONNECTED","message":"BEGIN AUDIO STREAM"}', ("messageType is not 'COMMAND'",)),
         (
-            '{"command":"CONNECTED","messageType":"COMMAND","message":"BEGIN AUDIO STREAM","parameters":{},"x":1}',
+            assist_wire.CONNECTED[:-1] + ',"parameters":{},"x":1}',
             ("'x' is no key of the answer",),
         ),
         (
