@@ -390,7 +390,7 @@ def test_h20_audio_in_the_same_segment_as_the_initialize_message_is_told_and_not
         ('{"eof":1}', Fault.NOT_AN_INIT),
         (assist_wire.CONNECTED, Fault.NOT_AN_INIT),
         (assist_wire.nested(66), Fault.TOO_DEEP),
-        ("[" * 30000, Fault.TOO_DEEP),
+        ("[" * 30000 + "]" * 30000, Fault.TOO_DEEP),
     ],
 )
 def test_h18_a_first_text_that_is_no_initialize_message_ends_the_stream(text, fault):
@@ -768,7 +768,7 @@ def test_h34_an_answer_that_is_only_nearly_the_documented_one_is_understood_and_
     [
         ("BEGIN AUDIO STREAM", Fault.NOT_JSON),
         ("[]", Fault.NOT_AN_OBJECT),
-        ("[" * 3000, Fault.TOO_DEEP),
+        ("[" * 3000 + "]" * 3000, Fault.TOO_DEEP),
         ("{}", Fault.NOT_A_COMMAND),
         ('{"command":"CONNECT"}', Fault.NOT_A_COMMAND),
         ('{"command":"GO"}', Fault.NOT_A_COMMAND),
