@@ -32,7 +32,7 @@ JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping
 MAX_DEPTH: Final = 64
 """Levels of nesting that are read. Ours; the deepest object on the page has three."""
 
-_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
 _LARGEST_EXACT_FLOAT = 2.0**53
 _BOM = "\ufeff"

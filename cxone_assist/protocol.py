@@ -412,8 +412,7 @@ class PlatformConnection(_Connection):
             f"{key} is not {value!r}" for key, value in expected.items() if document.get(key) != value
         ]
         warnings += [f"{key[:40]!r} is no key of the answer" for key in document if key not in known]
-        if self._init is not None and self.dialect is Dialect.NEGOTIATED:
-            version = reply.protocol_version
-            if version is None or version != agreed_version(self._init):
-                warnings.append("ProtocolVersion is not the newest on offer")
+        init = self._init
+        if init and init.dialect is Dialect.NEGOTIATED and reply.protocol_version != agreed_version(init):
+            warnings.append("ProtocolVersion is not the newest on offer")
         return tuple(warnings)

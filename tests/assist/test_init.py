@@ -25,10 +25,13 @@ def test_the_import_brings_in_no_transport_no_logging_and_not_the_other_package(
 
 
 def test_what_is_imported_later_is_listed_and_then_kept():
-    program = (
-        "import sys, cxone_assist as c; assert 'AgentTunnel' in dir(c);"
-        "assert 'cxone_assist.tunnel' not in sys.modules; c.AgentTunnel; assert 'cxone_assist.tunnel' in sys.modules and 'AgentTunnel' in vars(c)"
-    )
+    program = """
+import sys
+import cxone_assist
+assert "AgentTunnel" in dir(cxone_assist) and "cxone_assist.tunnel" not in sys.modules
+cxone_assist.AgentTunnel
+assert "AgentTunnel" in vars(cxone_assist) and "cxone_assist.tunnel" in sys.modules
+"""
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

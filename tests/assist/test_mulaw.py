@@ -153,9 +153,10 @@ def test_u9_what_is_no_buffer_is_refused(wrong):
 
 
 def test_u9_pcm_is_little_endian_on_a_big_endian_host(monkeypatch):
-    # On such a host the array's own order is the other one; here it is the table's that is turned.
+    expected = mulaw.encode(b"\x00\x10\x00\x20")
+    # On such a host an array reads the bytes the other way round: so here the input is turned.
     monkeypatch.setattr(mulaw, "_BIG_ENDIAN", not mulaw._BIG_ENDIAN)
-    assert mulaw.encode(b"\x82\x84\x00\x00") == b"\x00\xff"
+    assert mulaw.encode(b"\x10\x00\x20\x00") == expected
 
 
 @pytest.mark.parametrize("size", [16383, 16384, 16385, 32768, 1_000_001])

@@ -530,7 +530,14 @@ def test_h23_audio_in_another_buffer_is_copied_out_of_it(kind):
 
 @pytest.mark.parametrize(
     ("text", "data"),
-    [('{"eof":1}', {"eof": 1}), ("hello", None), ("", None), ("[" * 3000, None), ("[1]", [1])],
+    [
+        ('{"eof":1}', {"eof": 1}),
+        ("x" * 65536, None),
+        ("hello", None),
+        ("", None),
+        ("[" * 3000, None),
+        ("[1]", [1]),
+    ],
 )
 def test_h23_text_after_the_start_is_handed_over(text, data):
     for connection in (streaming(), requested()[0]):
@@ -651,7 +658,14 @@ def test_h35_the_newest_version_known_to_both_is_agreed(keys, version):
     assert json.loads(connection.accept())["ProtocolVersion"] == version
 
 
-@pytest.mark.parametrize("keys", [{"minimumVersion": 2, "maximumVersion": 3}, {"maximumVersion": -1}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"minimumVersion": 2, "maximumVersion": 3},
+        {"maximumVersion": -1},
+        {"minimumVersion": -5, "maximumVersion": -1},
+    ],
+)
 def test_h35_versions_that_nobody_knows_are_refused(keys):
     connection = AssistConnection()
     event = connection.receive(json.dumps(assist_wire.NEGOTIATED_INIT | keys))

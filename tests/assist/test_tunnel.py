@@ -129,6 +129,7 @@ def test_a_refusal_by_the_application_is_an_answer_and_no_reason_to_try_another(
     actions = tunnel.application_received('{"command":"ERROR","message":"unknown account"}')
     assert actions[1:] == [ClosePlatform(3000), CloseApplication(1000)]
     assert json.loads(actions[0].message)["message"] == "unknown account"
+    assert tunnel.platform_closed(3000) == []
 
 
 @pytest.mark.parametrize("side", ["platform_received", "application_received"])

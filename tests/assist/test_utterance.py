@@ -56,7 +56,8 @@ class Reply:
             {key: value for key, value in environ.items() if value is not None},
             lambda status, headers, exc_info=None: setattr(self, "head", (status, dict(headers))),
         )
-        self.body = b"".join(result)
+        self.chunks = list(result)
+        self.body = b"".join(self.chunks)
         self.close = result.close
 
     @property
@@ -179,6 +180,11 @@ def test_an_utterance_is_answered_with_204_and_handed_over():
     reply, heard = post()
     assert (reply.status, reply.body, reply.head[1]) == (204, b"", {})
     assert heard == [WebHooksMessagesRequest.from_json(json.dumps(UTTERANCE))]
+
+
+def test_the_body_has_a_chunk_for_servers_that_send_the_headers_with_the_first():
+    reply, _ = post()
+    assert reply.chunks == [b""]
 
 
 def test_t1_an_utterance_that_is_delivered_twice_is_handed_over_twice():
