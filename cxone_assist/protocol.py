@@ -291,8 +291,10 @@ class AssistConnection(_Connection):
             return self._end(error, POLICY_VIOLATION)
         if init.dialect is Dialect.NEGOTIATED and agreed_version(init) is None:
             self._machine.step(Input.BAD_INIT)
+            self._close_code = POLICY_VIOLATION
             detail = f"{init.minimum_version} to {init.maximum_version}"
-            return self._end(RemoteProtocolError(Fault.UNSUPPORTED_VERSION, detail), POLICY_VIOLATION)
+            error = RemoteProtocolError(Fault.UNSUPPORTED_VERSION, detail)
+            return ProtocolViolation(error, build_error(str(error), init.dialect), POLICY_VIOLATION)
         refusal = self._refusal(init)
         if refusal is not None:
             self._machine.step(Input.BAD_INIT)

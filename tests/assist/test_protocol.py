@@ -670,6 +670,8 @@ def test_h35_versions_that_nobody_knows_are_refused(keys):
     connection = AssistConnection()
     event = connection.receive(json.dumps(assist_wire.NEGOTIATED_INIT | keys))
     assert (event.error.fault, event.close_code) == (Fault.UNSUPPORTED_VERSION, 1008)
+    assert connection.close_code == 1008
+    assert json.loads(event.reply) == {"Message": str(event.error), "MessageType": "ERROR", "Parameters": {}}
     assert connection.state is State.ENDING
 
 
