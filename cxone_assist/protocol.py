@@ -293,8 +293,9 @@ class AssistConnection(_Connection):
             self._machine.step(Input.BAD_INIT)
             self._close_code = POLICY_VIOLATION
             detail = f"{init.minimum_version} to {init.maximum_version}"
-            error = RemoteProtocolError(Fault.UNSUPPORTED_VERSION, detail)
-            return ProtocolViolation(error, build_error(str(error), init.dialect), POLICY_VIOLATION)
+            unsupported = RemoteProtocolError(Fault.UNSUPPORTED_VERSION, detail)
+            reply = build_error(str(unsupported), init.dialect)
+            return ProtocolViolation(unsupported, reply, POLICY_VIOLATION)
         refusal = self._refusal(init)
         if refusal is not None:
             self._machine.step(Input.BAD_INIT)
