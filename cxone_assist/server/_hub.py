@@ -34,12 +34,13 @@ class Hub:
         authorize: Authorize,
         callbacks: Callbacks,
         limits: Limits,
+        clock: Callable[[], float],
     ) -> None:
         self._loop = loop
         self.authorize = authorize
         self.callbacks = callbacks
         self.limits = limits
-        self.now = monotonic
+        self.now = clock
         self.call_later = loop.call_later
         self._drained_by: float | None = None
         self._drained = asyncio.Event()

@@ -7,8 +7,10 @@ import importlib
 import logging
 import socket
 import ssl as ssl_module
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
+from time import monotonic
 from types import TracebackType
 from typing import Protocol
 
@@ -78,6 +80,8 @@ class Server:
         place_audio: tell the audio of both sides, aligned, in ``AudioPlaced`` events: what a
             ``Recorder`` wants.
         reuse_port: let several processes listen on the port (``SO_REUSEPORT``).
+        clock: seconds that never go back. A call that is played faster than real needs one that is
+            faster, too, for its holds to have their length.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Server:
         inline: bool = False,
         place_audio: bool = False,
         reuse_port: bool = False,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._authorize = authorize
         self._callbacks = Callbacks(
@@ -109,6 +114,7 @@ class Server:
         self._ssl = ssl
         self._limits = limits
         self._reuse_port = reuse_port
+        self._clock = clock
         self._library, self._listen = _library()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hub: Hub | None = None
@@ -161,6 +167,7 @@ class Server:
             authorize=self._authorize,
             callbacks=self._callbacks,
             limits=self._limits,
+            clock=self._clock,
         )
         listen, ssl = self._listen, self._ssl
 

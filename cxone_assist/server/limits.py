@@ -14,7 +14,7 @@ from ..protocol import INIT_TIMEOUT, MAX_MESSAGE
 __all__ = ["Limits"]
 
 
-def _positive(_limits: object, attribute: Attribute[Any], value: Any) -> None:
+def _positive(_limits: object, attribute: Attribute[Any], value: Any) -> None:  # noqa: ANN401 - numbers, or None
     if value is not None and not value > 0:
         raise ValueError(f"{attribute.name} must be more than 0, and was {value!r}")
 
