@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final
 
-from attrs import define, field
-
+from ._call_state import CHUNK, CallState, Key, OpenStream, Side
 from .call_events import (
-    AudioLost,
-    AudioPlaced,
     Call,
     CallEnded,
     CallEndReason,
@@ -39,80 +36,17 @@ from .call_events import (
 from .deadlines import Deadlines
 from .errors import LocalProtocolError
 from .messages import StreamPerspective, WebSocketHookInitializeMessage
-from .mulaw import SAMPLE_RATE
-from .timeline import CallClock, Placement, StreamClock
+from .timeline import StreamClock
 
 __all__ = ["CallAssembler"]
 
-_Key: TypeAlias = tuple[int, int] | int
-"""Business unit and contact, or the number of a call that cannot be identified."""
-
 MAX_PERSPECTIVES: Final = 4
 """Of one call: the page's three, and one to come."""
-
-CHUNK: Final = SAMPLE_RATE
-"""Samples after which placed audio is handed over: a second."""
 
 _PEER: Final = {
     StreamPerspective.TX: StreamPerspective.RX,
     StreamPerspective.RX: StreamPerspective.TX,
 }
-
-
-@define(eq=False)
-class _Side:
-    """One perspective of a call, over all streams that carry it one after another."""
-
-    perspective: Perspective
-    stream: _Stream | None = None
-    missing_at: float = inf
-    """When the lack of a stream is reported."""
-    seen: bool = False
-    reported: bool = False
-    end: int = 0
-    """Samples of the call up to the end of this side's audio."""
-
-
-@define(eq=False)
-class _Call:
-    key: _Key
-    call: Call
-    quiet_since: float
-    """When audio stopped, where the call is suspended."""
-    idle_since: float
-    """When the last stream closed, where none is open."""
-    sides: dict[Perspective, _Side] = field(factory=dict)
-    clock: CallClock = field(factory=CallClock)
-    suspended: bool = False
-    held: bool = False
-    end_at: float = inf
-    """From when a signalled end holds although streams are open."""
-
-    @property
-    def streams(self) -> list[_Stream]:
-        return [side.stream for side in self.sides.values() if side.stream is not None]
-
-    @property
-    def flows(self) -> bool:
-        return any(not stream.stalled for stream in self.streams)
-
-
-@define(eq=False)
-class _Stream:
-    id: StreamId
-    call: _Call
-    side: _Side
-    clock: StreamClock
-    last: float
-    """When audio came last, or the stream opened."""
-    stalled: bool = False
-    lost: int = 0
-    held: bytearray = field(factory=bytearray)
-    """Audio that is not handed over yet."""
-    held_from: int = 0
-    """Samples of the stream before it."""
-    offset: int = 0
-    """What to add to that to have its position in the call."""
 
 
 class CallAssembler:
@@ -151,11 +85,11 @@ class CallAssembler:
         self._stall_after = stall_after
         self._max_calls = max_calls
         self._place_audio = place_audio
-        self._calls: dict[_Key, _Call] = {}
-        self._streams: dict[StreamId, _Stream] = {}
-        self._idle: dict[_Key, _Call] = {}  # calls without a stream, the longest so first
-        self._ended: dict[_Key, Call] = {}
-        self._deadlines: Deadlines[_Call] = Deadlines()
+        self._calls: dict[Key, CallState] = {}
+        self._streams: dict[StreamId, OpenStream] = {}
+        self._idle: dict[Key, CallState] = {}  # calls without a stream, the longest so first
+        self._ended: dict[Key, Call] = {}
+        self._deadlines: Deadlines[CallState] = Deadlines()
         self._number = 0
         self._draining = False
 
@@ -233,9 +167,9 @@ class CallAssembler:
         events: list[CallEvent] = []
         if stream.stalled:
             self._recover(stream, silent_since, now, events)
-        self._place(stream, placements, now, events)
+        stream.place(placements, now, events)
         if full:
-            self._hand_over(stream, stream.clock.placed, now, events)
+            stream.hand_over(stream.clock.placed, now, events)
         return events
 
     def stream_closed(self, stream_id: StreamId, now: float) -> Sequence[CallEvent]:
@@ -287,8 +221,7 @@ class CallAssembler:
         """Tell the time, at ``next_deadline()`` or whenever it suits: once a second is enough."""
         events: list[CallEvent] = []
         for call in self._deadlines.due(now):
-            if self._calls.get(call.key) is call:
-                self._check(call, now, events)
+            self._check(call, now, events)
         return events
 
     def drain(self) -> None:
@@ -302,7 +235,7 @@ class CallAssembler:
             self._end(call, CallEndReason.DRAINED, now, events)
         return events
 
-    def _due(self, call: _Call) -> float:
+    def _due(self, call: CallState) -> float:
         times = [side.missing_at for side in call.sides.values()]
         times += [stream.last + self._stall_after for stream in call.streams if not stream.stalled]
         if not call.streams:
@@ -311,15 +244,15 @@ class CallAssembler:
             times.append(call.end_at)
         return min(times)
 
-    def _window(self, call: _Call) -> float:
+    def _window(self, call: CallState) -> float:
         """Return how long a call without a socket is kept."""
         heard = call.clock.origin is not None
         return self._resume_window if heard else min(self._pair_grace, self._resume_window)
 
-    def _arm(self, call: _Call) -> None:
+    def _arm(self, call: CallState) -> None:
         self._deadlines.set(call, self._due(call))
 
-    def _check(self, call: _Call, now: float, events: list[CallEvent]) -> None:
+    def _check(self, call: CallState, now: float, events: list[CallEvent]) -> None:
         for side in call.sides.values():
             if side.missing_at <= now:
                 side.missing_at, side.reported = inf, True
@@ -340,11 +273,13 @@ class CallAssembler:
 
     # --- what happens to a call ----------------------------------------------------------------
 
-    def _known(self, init: WebSocketHookInitializeMessage) -> _Call | None:
+    def _known(self, init: WebSocketHookInitializeMessage) -> CallState | None:
         key = _key(init)
         return None if key is None else self._calls.get(key)
 
-    def _start_call(self, init: WebSocketHookInitializeMessage, now: float, events: list[CallEvent]) -> _Call:
+    def _start_call(
+        self, init: WebSocketHookInitializeMessage, now: float, events: list[CallEvent]
+    ) -> CallState:
         if len(self._calls) >= self._max_calls:
             self._end(next(iter(self._idle.values())), CallEndReason.EVICTED, now, events)
         self._number += 1
@@ -353,22 +288,22 @@ class CallAssembler:
         call = Call(number=self._number, bus_no=info.bus_no, contact_id=info.contact_id)
         continues = self._ended.pop(key, None)
         events.append(CallStarted(call=call, at=now, init=init, continues=continues))
-        self._calls[key] = _Call(key, call, now, now)
+        self._calls[key] = CallState(key, call, now, now)
         return self._calls[key]
 
-    def _suspend(self, call: _Call, since: float, now: float, events: list[CallEvent]) -> None:
+    def _suspend(self, call: CallState, since: float, now: float, events: list[CallEvent]) -> None:
         if not call.suspended:
             call.suspended, call.quiet_since = True, since
             events.append(
                 CallSuspended(call=call.call, at=now, streams_open=bool(call.streams), held=call.held)
             )
 
-    def _resume(self, call: _Call, now: float, events: list[CallEvent]) -> None:
+    def _resume(self, call: CallState, now: float, events: list[CallEvent]) -> None:
         if call.suspended:
             call.suspended = call.held = False
             events.append(CallResumed(call=call.call, at=now, gap=now - call.quiet_since))
 
-    def _lose_last_stream(self, call: _Call, now: float, events: list[CallEvent]) -> None:
+    def _lose_last_stream(self, call: CallState, now: float, events: list[CallEvent]) -> None:
         call.idle_since = now
         self._suspend(call, now, now, events)
         if call.end_at < inf:
@@ -381,7 +316,7 @@ class CallAssembler:
             self._idle[call.key] = call
             self._arm(call)
 
-    def _end(self, call: _Call, reason: CallEndReason, now: float, events: list[CallEvent]) -> None:
+    def _end(self, call: CallState, reason: CallEndReason, now: float, events: list[CallEvent]) -> None:
         for stream in call.streams:
             self._detach(stream, now, events)
         samples = max(side.end for side in call.sides.values())
@@ -397,10 +332,15 @@ class CallAssembler:
     # --- what happens to a stream --------------------------------------------------------------
 
     def _attach(
-        self, call: _Call, stream_id: StreamId, perspective: Perspective, now: float, events: list[CallEvent]
+        self,
+        call: CallState,
+        stream_id: StreamId,
+        perspective: Perspective,
+        now: float,
+        events: list[CallEvent],
     ) -> None:
         first = not call.streams
-        side = call.sides.setdefault(perspective, _Side(perspective))
+        side = call.sides.setdefault(perspective, Side(perspective))
         if side.stream is not None:
             old = side.stream
             events.append(
@@ -410,7 +350,7 @@ class CallAssembler:
             )
             self._detach(old, now, events)
         side.seen, side.missing_at = True, inf
-        stream = _Stream(stream_id, call, side, StreamClock(call.clock, earliest=side.end), now)
+        stream = OpenStream(stream_id, call, side, StreamClock(call.clock, earliest=side.end), now)
         side.stream = self._streams[stream_id] = stream
         call.end_at = inf
         self._idle.pop(call.key, None)
@@ -420,18 +360,18 @@ class CallAssembler:
             self._expect_others(call, perspective, now)
         self._arm(call)
 
-    def _expect_others(self, call: _Call, perspective: Perspective, now: float) -> None:
+    def _expect_others(self, call: CallState, perspective: Perspective, now: float) -> None:
         """Await a stream on each side that had one, and the other side's first, but that only once."""
         if isinstance(perspective, StreamPerspective) and perspective in _PEER:
             peer = _PEER[perspective]
-            call.sides.setdefault(peer, _Side(peer))
+            call.sides.setdefault(peer, Side(peer))
         for side in call.sides.values():
             if side.stream is None and (side.seen or not side.reported):
                 side.missing_at = now + self._pair_grace
 
-    def _detach(self, stream: _Stream, now: float, events: list[CallEvent]) -> None:
-        self._place(stream, stream.clock.finish(), now, events)
-        self._hand_over(stream, stream.clock.placed, now, events)
+    def _detach(self, stream: OpenStream, now: float, events: list[CallEvent]) -> None:
+        stream.place(stream.clock.finish(), now, events)
+        stream.hand_over(stream.clock.placed, now, events)
         side = stream.side
         side.end = max(side.end, stream.clock.placed + stream.offset)
         side.stream = None
@@ -447,18 +387,18 @@ class CallAssembler:
             )
         )
 
-    def _stall(self, stream: _Stream, now: float, events: list[CallEvent]) -> None:
+    def _stall(self, stream: OpenStream, now: float, events: list[CallEvent]) -> None:
         stream.stalled = True
         call = stream.call
-        self._place(stream, stream.clock.begin(), now, events)
-        self._hand_over(stream, stream.clock.placed, now, events)
+        stream.place(stream.clock.begin(), now, events)
+        stream.hand_over(stream.clock.placed, now, events)
         events.append(
             StreamStalled(call=call.call, at=now, stream_id=stream.id, perspective=stream.side.perspective)
         )
         if not call.flows:
             self._suspend(call, stream.last, now, events)
 
-    def _recover(self, stream: _Stream, silent_since: float, now: float, events: list[CallEvent]) -> None:
+    def _recover(self, stream: OpenStream, silent_since: float, now: float, events: list[CallEvent]) -> None:
         stream.stalled = False
         events.append(
             StreamRecovered(
@@ -471,43 +411,6 @@ class CallAssembler:
         )
         self._resume(stream.call, now, events)
         self._arm(stream.call)
-
-    def _place(
-        self, stream: _Stream, placements: Sequence[Placement], now: float, events: list[CallEvent]
-    ) -> None:
-        """Take note of audio that does not lie right behind the audio before it."""
-        for placement in placements:
-            self._hand_over(stream, placement.start, now, events)
-            stream.offset = placement.position - placement.start
-            if placement.lost:
-                stream.lost += placement.lost
-                events.append(
-                    AudioLost(
-                        call=stream.call.call,
-                        at=now,
-                        stream_id=stream.id,
-                        perspective=stream.side.perspective,
-                        position=placement.position - placement.lost,
-                        samples=placement.lost,
-                    )
-                )
-
-    def _hand_over(self, stream: _Stream, until: int, now: float, events: list[CallEvent]) -> None:
-        """Hand over the held audio up to a position in the stream."""
-        size = until - stream.held_from
-        if self._place_audio and size:
-            events.append(
-                AudioPlaced(
-                    call=stream.call.call,
-                    at=now,
-                    stream_id=stream.id,
-                    perspective=stream.side.perspective,
-                    position=stream.held_from + stream.offset,
-                    payload=bytes(stream.held[:size]),
-                )
-            )
-            del stream.held[:size]
-            stream.held_from = until
 
 
 def _key(init: WebSocketHookInitializeMessage) -> tuple[int, int] | None:

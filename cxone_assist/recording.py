@@ -153,16 +153,19 @@ class Recorder:
 
     def _attempt(self, number: int, event: CallEvent | None, now: float) -> None:
         """Write an event of a call; None stands for the end of the recorder."""
-        try:
-            if isinstance(event, CallStarted):
-                self._files[number] = CallFiles(
-                    self._directory, self._layout, self._encoding, self._name, start=event, now=now
-                )
-            files = self._files.get(number)
-            if files is not None:
+        if isinstance(event, CallStarted):
+            self._files[number] = CallFiles(
+                self._directory, self._layout, self._encoding, self._name, start=event, now=now
+            )
+        files = self._files.get(number)
+        if files is not None:
+            try:
                 self._write(files, event)
-        except OSError as error:
-            self._fail(number, error)
+            except OSError as error:
+                self._files[number] = None
+                files.abandon()
+                self.stats.failed_calls += 1
+                _log.error("the recording of call %d stops: %s", number, error)
         if event is None or isinstance(event, CallEnded):
             self._files.pop(number, None)
 
@@ -176,10 +179,3 @@ class Recorder:
                 self.stats.calls += 1
             else:
                 self.stats.empty_calls += 1
-
-    def _fail(self, number: int, error: OSError) -> None:
-        files, self._files[number] = self._files.get(number), None
-        self.stats.failed_calls += 1
-        _log.error("the recording of call %d stops: %s", number, error)
-        if files is not None:
-            files.abandon()

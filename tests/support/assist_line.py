@@ -66,20 +66,29 @@ class Side:
                         arrival = max(arrival, end)
                 latest = max(latest, arrival)  # a socket keeps the order
                 yield latest, "packet", (self.perspective, socket), packet
-            yield max(latest, closes * (1 + self.skew) + self.delay), "close", (self.perspective, socket), None
+            yield (
+                max(latest, closes * (1 + self.skew) + self.delay),
+                "close",
+                (self.perspective, socket),
+                None,
+            )
 
 
 def play(assembler, *sides, observe=None, **ids):
     """Play sides into an assembler; yield each event, and tell ``observe`` of every packet."""
     payload = bytes(PACKET)
     order = count()
-    lines = heapq.merge(*([(*step[:1], next(order), *step[1:]) for step in side.arrivals()] for side in sides))
+    lines = heapq.merge(
+        *([(*step[:1], next(order), *step[1:]) for step in side.arrivals()] for side in sides)
+    )
     now = 0.0
     for now, _, action, socket, packet in lines:
         while (deadline := assembler.next_deadline()) is not None and deadline <= now:
             yield from assembler.tick(deadline)
         if action == "open":
-            yield from assembler.stream_started(socket, init_message(stream_perspective=socket[0], **ids), now)
+            yield from assembler.stream_started(
+                socket, init_message(stream_perspective=socket[0], **ids), now
+            )
         elif action == "close":
             yield from assembler.stream_closed(socket, now)
         else:
