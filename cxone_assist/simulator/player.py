@@ -161,7 +161,7 @@ class _Player:
         self._report.frames += 1
         self._report.samples += len(action.payload)
         stretches = self._report.sent.setdefault(action.perspective, [])
-        if stretches and self._next[action.perspective] == action.position:
+        if self._next.get(action.perspective) == action.position:
             stretches[-1][1].extend(action.payload)
         else:
             stretches.append((action.position, bytearray(action.payload)))
@@ -191,6 +191,7 @@ class _Player:
         except (OSError, WebSocketException, asyncio.TimeoutError) as error:
             self._report.unreachable.append(f"{perspective}: {str(error) or type(error).__name__}")
             return
+        self._next.pop(perspective, None)  # a new socket is a stretch of its own
         leg = _Leg(websocket, evolve(self._init, stream_perspective=perspective))
         self._legs[perspective] = leg
         began = loop.time()
