@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
+from ._timeline import CallClock, Placement, StreamClock
 from .call_events import AudioLost, AudioPlaced, Call, CallEvent, Perspective, StreamId
 from .mulaw import SAMPLE_RATE
-from .timeline import CallClock, Placement, StreamClock
 
 __all__ = ["CHUNK", "CallState", "Key", "OpenStream", "Side"]
 

@@ -12,6 +12,8 @@ from math import inf
 from typing import Final
 
 from ._call_state import CHUNK, CallState, Key, OpenStream, Side
+from ._deadlines import Deadlines
+from ._timeline import StreamClock
 from .call_events import (
     Call,
     CallEnded,
@@ -33,10 +35,8 @@ from .call_events import (
     StreamStalled,
     StreamSuperseded,
 )
-from .deadlines import Deadlines
 from .errors import LocalProtocolError
 from .messages import StreamPerspective, WebSocketHookInitializeMessage
-from .timeline import StreamClock
 
 __all__ = ["CallAssembler"]
 

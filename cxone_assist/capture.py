@@ -26,7 +26,7 @@ from .events import AudioReceived, StreamRequested
 from .messages import JsonValue
 from .protocol import AssistConnection
 
-__all__ = ["Capture", "CaptureWriter", "Opcode", "Record", "assemble", "replay"]
+__all__ = ["Capture", "CaptureOpcode", "CaptureWriter", "CapturedMessage", "assemble", "replay"]
 
 REDACTED: Final = "<redacted>"
 
@@ -46,7 +46,7 @@ _MAX_HEADER: Final = 4096  # bytes of the first line
 _MICROSECONDS: Final = 1_000_000
 
 
-class Opcode(IntEnum):
+class CaptureOpcode(IntEnum):
     """What a record holds. All but the last are the websocket's own numbers."""
 
     TEXT = 1
@@ -58,12 +58,12 @@ class Opcode(IntEnum):
 
 
 @frozen
-class Record:
+class CapturedMessage:
     """One message of a capture."""
 
     at: float
     """Seconds since the socket opened."""
-    opcode: Opcode
+    opcode: CaptureOpcode
     payload: bytes
 
 
@@ -95,21 +95,21 @@ class CaptureWriter:
             OSError: the file did not take it.
         """
         if isinstance(message, bytes):
-            self._write(Opcode.BINARY, message, now)
+            self._write(CaptureOpcode.BINARY, message, now)
             return
         text = _redact(message) if self._redact else message
-        self._write(Opcode.TEXT, text.encode("utf-8", "replace"), now)
+        self._write(CaptureOpcode.TEXT, text.encode("utf-8", "replace"), now)
 
     def sent(self, text: str, now: float) -> None:
         """Write a text to CXone. Raises as ``received()``."""
-        self._write(Opcode.SENT_TEXT, text.encode("utf-8", "replace"), now)
+        self._write(CaptureOpcode.SENT_TEXT, text.encode("utf-8", "replace"), now)
 
     def closed(self, code: int | None, reason: str, now: float) -> None:
         """Write the end of the socket. Raises as ``received()``."""
         payload = b"" if code is None else struct.pack(">H", code) + reason.encode()
-        self._write(Opcode.CLOSE, payload, now)
+        self._write(CaptureOpcode.CLOSE, payload, now)
 
-    def _write(self, opcode: Opcode, payload: bytes, now: float) -> None:
+    def _write(self, opcode: CaptureOpcode, payload: bytes, now: float) -> None:
         since_start = max(self._written, round((now - self._start) * _MICROSECONDS))
         self._file.write(_HEAD.pack(since_start - self._written, opcode, len(payload)) + payload)
         self._written = since_start
@@ -121,7 +121,7 @@ class Capture:
 
     started: float
     """When the socket opened, in seconds since 1970."""
-    records: tuple[Record, ...]
+    records: tuple[CapturedMessage, ...]
     truncated: bool = False
     """True where the file ends within a record, as after a crash; what is before it was read."""
 
@@ -137,7 +137,7 @@ class Capture:
             with Path(source).open("rb") as file:
                 return cls.read(file)
         started = _read_header(source.readline(_MAX_HEADER))
-        records: list[Record] = []
+        records: list[CapturedMessage] = []
         elapsed = 0
         while head := source.read(_HEAD.size):
             if len(head) < _HEAD.size:
@@ -147,7 +147,7 @@ class Capture:
             if len(payload) < size:
                 return cls(started, tuple(records), truncated=True)
             elapsed += delta
-            records.append(Record(elapsed / _MICROSECONDS, Opcode(opcode), payload))
+            records.append(CapturedMessage(elapsed / _MICROSECONDS, CaptureOpcode(opcode), payload))
         return cls(started, tuple(records))
 
 
@@ -173,7 +173,7 @@ def replay(
         raise ValueError("the speed must be above zero")
     before = 0.0
     for record in capture.records:
-        if record.opcode in (Opcode.TEXT, Opcode.BINARY):
+        if record.opcode in (CaptureOpcode.TEXT, CaptureOpcode.BINARY):
             if record.at > before:
                 sleep((record.at - before) / speed)
             before = record.at
@@ -194,7 +194,7 @@ def assemble(captures: Iterable[Capture], assembler: CallAssembler) -> Iterator[
     for now, number, record in heapq.merge(*sockets, key=lambda step: step[0]):
         while (deadline := assembler.next_deadline()) is not None and deadline <= now:
             yield from assembler.tick(deadline)
-        if record.opcode is Opcode.CLOSE:
+        if record.opcode is CaptureOpcode.CLOSE:
             yield from assembler.stream_closed(number, now)
             continue
         connection = connections[number]
@@ -206,18 +206,18 @@ def assemble(captures: Iterable[Capture], assembler: CallAssembler) -> Iterator[
             yield from assembler.audio(number, event.payload, now)
 
 
-def _play(capture: Capture, number: int, origin: float) -> Iterator[tuple[float, int, Record]]:
+def _play(capture: Capture, number: int, origin: float) -> Iterator[tuple[float, int, CapturedMessage]]:
     start = capture.started - origin
     last = 0.0
     for record in capture.records:
         last = record.at
-        if record.opcode is not Opcode.SENT_TEXT:
+        if record.opcode is not CaptureOpcode.SENT_TEXT:
             yield start + last, number, record
-    yield start + last, number, Record(last, Opcode.CLOSE, b"")  # a second close is ignored
+    yield start + last, number, CapturedMessage(last, CaptureOpcode.CLOSE, b"")  # a second close is ignored
 
 
-def _message(record: Record) -> str | bytes:
-    if record.opcode is Opcode.BINARY:
+def _message(record: CapturedMessage) -> str | bytes:
+    if record.opcode is CaptureOpcode.BINARY:
         return record.payload
     return record.payload.decode("utf-8", "replace")
 

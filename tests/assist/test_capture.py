@@ -7,9 +7,25 @@ import pytest
 from support import assist_wire
 
 from cxone_assist import AssistConnection, AudioReceived, StreamPerspective, StreamRequested
-from cxone_assist.call_events import AudioPlaced, CallEnded, CallResumed, CallStarted, PeerMissing
+from cxone_assist.call_events import (
+    AudioPlaced,
+    CallEnded,
+    CallResumed,
+    CallStarted,
+    CallSuspended,
+    PeerMissing,
+    StreamAttached,
+    StreamDetached,
+)
 from cxone_assist.calls import CallAssembler
-from cxone_assist.capture import Capture, CaptureWriter, Opcode, Record, assemble, replay
+from cxone_assist.capture import (
+    Capture,
+    CapturedMessage,
+    CaptureOpcode,
+    CaptureWriter,
+    assemble,
+    replay,
+)
 from cxone_assist.testing import init_text
 
 FRAME = bytes(range(160))
@@ -53,12 +69,12 @@ def test_what_is_captured_reads_back(tmp_path):
     assert Capture.read(path) == Capture(
         1700000000.5,
         (
-            Record(0.25, Opcode.TEXT, b"hello"),
-            Record(0.25, Opcode.SENT_TEXT, assist_wire.CONNECTED.encode()),
-            Record(0.5, Opcode.BINARY, FRAME),
-            Record(0.5, Opcode.BINARY, b""),
-            Record(2.0, Opcode.CLOSE, b"\x03\xe8bye"),
-            Record(2.0, Opcode.CLOSE, b""),
+            CapturedMessage(0.25, CaptureOpcode.TEXT, b"hello"),
+            CapturedMessage(0.25, CaptureOpcode.SENT_TEXT, assist_wire.CONNECTED.encode()),
+            CapturedMessage(0.5, CaptureOpcode.BINARY, FRAME),
+            CapturedMessage(0.5, CaptureOpcode.BINARY, b""),
+            CapturedMessage(2.0, CaptureOpcode.CLOSE, b"\x03\xe8bye"),
+            CapturedMessage(2.0, CaptureOpcode.CLOSE, b""),
         ),
         truncated=False,
     )
@@ -214,6 +230,19 @@ def test_a_capture_without_an_end_ends_with_its_last_record():
     events = list(assemble([stream(0.0, close=False)], CallAssembler(place_audio=True)))
     assert sum(len(event.payload) for event in events if isinstance(event, AudioPlaced)) == 24000
     assert not [event for event in events if isinstance(event, CallEnded)]
+
+
+def test_what_went_to_cxone_is_not_played():
+    file = io.BytesIO()
+    writer = CaptureWriter(file, now=0.0, started=0.0)
+    writer.received(assist_wire.init(), 0.0)
+    writer.sent(assist_wire.CONNECTED, 0.0)
+    assert [type(event) for event in assemble([read(file.getvalue())], CallAssembler())] == [
+        CallStarted,
+        StreamAttached,
+        StreamDetached,
+        CallSuspended,
+    ]
 
 
 def test_a_captured_socket_that_never_began_is_no_call():

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cxone_assist.deadlines import Deadlines
+from cxone_assist._deadlines import Deadlines
 
 
 def test_items_are_due_in_order_and_once():

@@ -6,13 +6,30 @@ import sys
 import pytest
 
 import cxone_assist
-from cxone_assist import auth, errors, events, messages, protocol, tunnel, utterance
+from cxone_assist import (
+    auth,
+    call_events,
+    calls,
+    capture,
+    errors,
+    events,
+    messages,
+    protocol,
+    recording,
+    tunnel,
+    utterance,
+    wav,
+)
+
+MODULES = (
+    *(auth, call_events, calls, capture, errors, events),
+    *(messages, protocol, recording, tunnel, utterance, wav),
+)
 
 
 def test_the_public_names_are_sorted_and_those_of_the_modules():
-    modules = (auth, errors, events, messages, protocol, tunnel, utterance)
-    assert cxone_assist.__all__ == sorted({name for module in modules for name in module.__all__} | {"mulaw"})
-    for module in modules:
+    assert cxone_assist.__all__ == sorted({name for module in MODULES for name in module.__all__} | {"mulaw"})
+    for module in MODULES:
         assert module.__all__ == sorted(module.__all__)
         for name in module.__all__:
             assert getattr(cxone_assist, name) is getattr(module, name)

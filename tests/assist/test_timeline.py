@@ -6,9 +6,9 @@ import pytest
 from support.assist_line import Side, judge
 
 from cxone_assist import StreamPerspective
+from cxone_assist._timeline import CallClock, Placement, StreamClock
 from cxone_assist.call_events import AudioLost, StreamRecovered, StreamStalled
 from cxone_assist.calls import CallAssembler
-from cxone_assist.timeline import CallClock, Placement, StreamClock
 
 TX, RX = StreamPerspective.TX, StreamPerspective.RX
 WORST = 5.0  # milliseconds
