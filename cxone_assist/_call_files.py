@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import re
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -81,7 +80,8 @@ class CallFiles:
         )
         self._base: Path | None = None  # None as long as there is no file
         self._at = start.at
-        self._waiting: deque[str] = deque(maxlen=_MAX_LINES)
+        self._waiting: list[str] = []
+        self._skipped = 0
         self._streams: dict[StreamId, int] = {}
         self._tracks: dict[Perspective, _Track] = {}
         self._files: dict[str, _WavFile] = {}
@@ -93,7 +93,7 @@ class CallFiles:
         Raises:
             OSError: the disk did not take it, or the file has reached the limit of its format.
         """
-        base = self._base or self._create()
+        base = self._base or self._create(event.at)
         track = self._tracks.get(event.perspective) or self._make_track(base, event.perspective)
         if event.position != track.end:
             self._line("AudioBegins", event.at, self._facts(event) | {"position": event.position})
@@ -128,7 +128,7 @@ class CallFiles:
             with suppress(OSError):
                 file.handle.close()
 
-    def _create(self) -> Path:
+    def _create(self, at: float) -> Path:
         """Make the file of lines, whose name is not taken, and return its path without the ending."""
         names = (f"{self._name}-{count}" if count > 1 else self._name for count in itertools.count(1))
         base = next(self._directory / name for name in names if _is_new(self._directory / f"{name}.jsonl"))
@@ -136,12 +136,17 @@ class CallFiles:
         with _lines(base) as lines:
             lines.writelines(self._waiting)
         self._waiting.clear()
+        if self._skipped:
+            self._line("LinesSkipped", at, {"lines": self._skipped})
         return base
 
     def _line(self, name: str, at: float, facts: Mapping[str, JsonValue]) -> None:
         line = json.dumps({"at": round(at - self._at, 6), "event": name, **facts}) + "\n"
         if self._base is None:
-            self._waiting.append(line)
+            if len(self._waiting) < _MAX_LINES:
+                self._waiting.append(line)
+            else:
+                self._skipped += 1
             return
         with _lines(self._base) as lines:
             lines.write(line)

@@ -252,7 +252,6 @@ class StreamClock:
             last = _last_below(late, level + LEAST)
             lost = self._missing(level)
             if late[last].at - late[0].at >= (LEVEL if lost else STEADY / 2):
-                last = _last_below(late, level + LATE)
                 self._count_ahead()
                 self._restart(level)
                 repaid = min(lost, self._ahead)

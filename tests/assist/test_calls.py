@@ -208,8 +208,10 @@ def test_h25_a_hold_that_keeps_the_sockets_silent_suspends_and_closes_nothing():
     assert platform.of(StreamDetached, CallEnded) == []
     assert platform.assembler.next_deadline() is None  # a silent call costs nothing
     platform.talk(36000, 36005, "tx", "rx")
-    platform.close("tx", 36005.0)
-    platform.close("rx", 36005.0)
+    platform.advance(36010.0)
+    assert len(platform.of(StreamStalled)) == 4
+    platform.close("tx", 36010.0)
+    platform.close("rx", 36010.0)
     assert kinds(platform.of(StreamRecovered, CallResumed)) == [StreamRecovered, CallResumed, StreamRecovered]
     assert platform.of(CallResumed)[0].gap == pytest.approx(35990.02)
     assert platform.placed(TX) == platform.placed(RX) == [(0, 80000), (36000 * 8000, 40000)]
@@ -448,7 +450,7 @@ def test_a_call_that_never_had_audio_is_dropped_soon():
     assert platform.of(CallEnded)[0].samples == 0
 
 
-def test_h28_a_call_without_ids_stands_alone_and_ends_with_its_stream():
+def test_a_call_without_ids_stands_alone_and_ends_with_its_stream():
     platform = Platform()
     init = WebSocketHookInitializeMessage(
         execution_info=ActionExecutionInfo(contact_id=5), stream_perspective=TX
@@ -478,6 +480,25 @@ def test_the_call_without_a_stream_for_longest_makes_room():
     assert kinds(events) == [CallEnded, CallStarted, StreamAttached]
     assert (events[0].call.contact_id, events[0].reason) == (2, CallEndReason.EVICTED)
     assert platform.assembler.calls == 2
+
+
+def test_a_call_that_came_back_makes_no_room():
+    platform = Platform(max_calls=1)
+    platform.open("a")
+    platform.close("a", 1.0)
+    platform.open("b", TX, 2.0)
+    assert kinds(platform.open("c", TX, 3.0, contact_id=2)) == [CallRefused]
+
+
+def test_a_last_stream_without_audio_does_not_shorten_the_call():
+    platform = both()
+    platform.talk(0, 5, "tx", "rx")
+    platform.close("tx", 5.0)
+    platform.close("rx", 5.0)
+    for perspective in (TX, RX):
+        platform.open(perspective, perspective, 6.0)
+        platform.close(perspective, 6.5)
+    assert platform.signal(Signal.END, 7.0)[-1].samples == 40000
 
 
 def test_ended_calls_are_forgotten_in_the_end():
@@ -513,6 +534,15 @@ def test_a_hold_that_is_signalled_before_the_sockets_close_is_known_as_one():
     platform.open("tx2", TX, 10.0)
     platform.close("tx2", 11.0)
     assert not platform.of(CallSuspended)[-1].held
+
+
+def test_a_resume_that_is_not_signalled_ends_a_hold_that_was():
+    platform = Platform()
+    platform.open("tx")
+    platform.signal(Signal.HOLD, 1.0)
+    assert platform.close("tx", 1.0)[-1].held
+    platform.open("tx2", TX, 2.0)
+    assert not platform.close("tx2", 3.0)[-1].held
 
 
 def test_a_hold_that_is_signalled_after_the_resume_changes_nothing_for_the_streams():

@@ -236,13 +236,20 @@ def test_what_went_to_cxone_is_not_played():
     file = io.BytesIO()
     writer = CaptureWriter(file, now=0.0, started=0.0)
     writer.received(assist_wire.init(), 0.0)
-    writer.sent(assist_wire.CONNECTED, 0.0)
+    writer.sent("a message that would be too large to receive" * 2000, 0.0)
+    writer.received(FRAME, 0.1)
     assert [type(event) for event in assemble([read(file.getvalue())], CallAssembler())] == [
         CallStarted,
         StreamAttached,
         StreamDetached,
         CallSuspended,
     ]
+    (detached,) = (
+        event
+        for event in assemble([read(file.getvalue())], CallAssembler())
+        if isinstance(event, StreamDetached)
+    )
+    assert detached.samples == 160
 
 
 def test_a_captured_socket_that_never_began_is_no_call():

@@ -243,6 +243,33 @@ def test_a_full_queue_drops_audio_and_counts_it_but_keeps_the_rest(tmp_path):
     assert made.stats.samples + made.stats.dropped_samples > 24000
 
 
+def test_a_queue_that_was_emptied_takes_audio_again(tmp_path):
+    events = call(TX, seconds=10)
+    with recorder(tmp_path, max_queued=20000) as made:
+        sent = 0
+        for event in events:
+            made.handle(event)
+            sent += len(event.payload) if isinstance(event, AudioPlaced) else 0
+            while made.stats.samples < sent:
+                assert made.stats.dropped_samples == made.stats.failed_calls == 0
+    assert made.stats.samples == 80000
+
+
+def test_a_call_that_waits_for_its_first_audio_keeps_a_thousand_lines_of_it(tmp_path):
+    assembler = CallAssembler(place_audio=True)
+    events = []
+    for number in range(600):
+        events += assembler.stream_started(number, init_message(), number * 1.0)
+        events += assembler.stream_closed(number, number + 0.5)
+    events += assembler.stream_started("last", init_message(), 700.0)
+    events += assembler.audio("last", b"\x80" * 160, 701.0)
+    events += assembler.close(702.0)
+    record(tmp_path, events)
+    said = [line["event"] for line in lines(tmp_path / f"{NAME}.jsonl")]
+    assert said[:3] == ["Recording", "CallStarted", "StreamAttached"]
+    assert said[1000:] == ["LinesSkipped", "AudioBegins", "StreamDetached", "CallEnded"]
+
+
 def test_a_refused_call_is_nothing_to_record(tmp_path):
     refused = CallRefused(at=0.0, stream_id=1, bus_no=1, contact_id=1, reason=Refusal.DRAINING)
     record(tmp_path, [refused])

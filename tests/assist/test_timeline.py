@@ -211,6 +211,8 @@ def test_what_was_placed_too_late_is_made_up_for_by_the_next_loss():
     assert clock.offset == 4000
     feed(clock, [0.0] * 50 + [0.5] * 300)
     assert clock.offset == 4000
+    feed(clock, [1.5] * 300)
+    assert clock.offset == 8000
 
 
 def test_a_stream_starts_behind_the_audio_that_its_side_has():
@@ -218,4 +220,14 @@ def test_a_stream_starts_behind_the_audio_that_its_side_has():
     first = StreamClock(call, earliest=0)
     feed(first, [0.0] * 200)
     second = StreamClock(call, earliest=24000)
-    assert feed(second, [0.0] * 101)[0].position == 24000
+    assert feed(second, [0.0] * 102)[0].position == 24000
+    feed(second, [4.0] * 200)
+    assert second.offset == 32000  # which makes up for it
+
+
+def test_a_call_begins_with_the_stream_that_was_first_to_speak():
+    call = CallClock()
+    late, early = StreamClock(call, earliest=0), StreamClock(call, earliest=0)
+    feed(early, [0.2] * 50)
+    assert feed(late, [0.5] * 102)[0].position == 2400
+    assert feed(early, [0.2] * 52)[0].position == 0

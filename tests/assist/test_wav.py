@@ -92,6 +92,29 @@ def test_u10_every_moment_leaves_a_file_that_opens(encoding):
     assert len(read.channels[0]) == (500 - 20 if encoding is Encoding.PCM16 else 500 - 39)
 
 
+def test_u10_every_write_reaches_the_system_at_once_and_the_audio_before_the_header(tmp_path):
+    told = []
+
+    class File(io.BufferedRandom):
+        def write(self, data):
+            told.append(bytes(data[:4]))
+            return super().write(data)
+
+        def flush(self):
+            told.append("flush")
+            super().flush()
+
+    path = tmp_path / "one.wav"
+    path.touch()
+    with File(io.FileIO(path, "r+")) as file:
+        wav = WavWriter(file, channels=1, encoding=Encoding.ULAW)
+        for position in (0, 1024):
+            told.clear()
+            wav.write(0, position, LEFT)
+            assert told == [LEFT[:4], "flush", b"RIFF", "flush"]
+            assert chunks(path.read_bytes())[b"data"] == LEFT * (1 + position // 1024)
+
+
 @pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("channels", [1, 2])
 def test_what_is_written_in_any_order_reads_back_with_silence_between(channels, encoding):
