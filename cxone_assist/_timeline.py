@@ -29,7 +29,7 @@ OVERDUE: Final = 10.0
 MAX_HELD: Final = 30 * SAMPLE_RATE
 """Samples after which it is believed all the same."""
 
-MAX_FRAMES: Final = 4096
+MAX_FRAMES: Final = 1536
 """Frames after which it is believed all the same: frames may be as short as a sample."""
 
 LATE: Final = 0.010

@@ -1,6 +1,7 @@
 """How streams become calls. H24 to H33 are the streaming cases that are about calls."""
 
 import gc
+import random
 import tracemalloc
 
 import pytest
@@ -599,3 +600,47 @@ def test_a_new_stream_revokes_an_end():
 
 def test_a_signal_for_an_unknown_call_is_ignored():
     assert Platform().signal(Signal.HOLD, 0.0) == []
+
+
+# --- anything at all ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_happens_each_sample_is_placed_once_and_each_call_ends_once(seed):
+    chance = random.Random(seed)
+    platform = Platform(place_audio=True, max_calls=4, resume_window=20.0, pair_grace=5.0)
+    now, sent, opened = 0.0, {}, 0
+    for _ in range(3000):
+        now += chance.choice((0.0, 0.001, 0.02, 0.02, 0.02, 0.5, 3.0 * chance.random()))
+        if chance.random() < 0.5:
+            platform.advance(now)
+        action = chance.random()
+        live = [number for number in range(opened) if number in platform.assembler._streams]
+        if action < 0.02:
+            perspective = chance.choice((TX, RX, MIX, None, "NEW"))
+            platform.open(opened, perspective, now, contact_id=chance.randrange(6))
+            opened += 1
+        elif action < 0.03 and live:
+            platform.close(chance.choice(live), now)
+        elif action < 0.035:
+            platform.signal(chance.choice(list(Signal)), now, contact_id=chance.randrange(6))
+        elif live:
+            number = chance.choice(live)
+            frame = bytes(chance.choice((0, 1, 159, 160, 160, 160, 800)))
+            sent[number] = sent.get(number, 0) + len(frame)
+            platform.take(platform.assembler.audio(number, frame, now))
+    platform.take(platform.assembler.close(now))
+    placed, ends = {}, {}
+    for event in platform.of(AudioPlaced):
+        placed[event.stream_id] = placed.get(event.stream_id, 0) + len(event.payload)
+        side = event.call, event.perspective
+        assert event.position >= ends.get(side, 0)
+        ends[side] = event.position + len(event.payload)
+    assert placed == {number: size for number, size in sent.items() if size}
+    started = [event.call for event in platform.of(CallStarted)]
+    assert sorted(started, key=hash) == sorted((event.call for event in platform.of(CallEnded)), key=hash)
+    for event in platform.of(CallEnded):
+        assert event.samples == max((end for side, end in ends.items() if side[0] == event.call), default=0)
+    attached = len(platform.of(StreamAttached))
+    assert attached == len(platform.of(StreamDetached)) > 0
+    assert platform.assembler.next_deadline() is None
