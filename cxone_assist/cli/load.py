@@ -54,8 +54,9 @@ def load(
 def _show(output: Output, report: LoadReport) -> None:
     output.line(
         f"{report.streams} streams for {report.seconds:g} s: {report.sent:,} frames sent,"
-        f" {report.blocked} not, {report.lost_streams} streams lost; CONNECTED p50 {report.handshake_p50 * 1000:.2f} ms,"
-        f" p99 {report.handshake_p99 * 1000:.2f} ms; this side {report.generator_cpu:.0%} of a core,"
+        f" {report.blocked} not, {report.lost_streams} streams lost;"
+        f" CONNECTED p50 {report.handshake_p50 * 1000:.2f} ms, p99 {report.handshake_p99 * 1000:.2f} ms;"
+        f" this side {report.generator_cpu:.0%} of a core,"
         f" {report.worst_send_lateness * 1000:.1f} ms late at worst"
     )
     seen = report.endpoint

@@ -182,6 +182,7 @@ class CallDelivery:
         self._on_call = callbacks.on_call
         self._events: Queue[CallEvent | None] = Queue(_MOST_CALL_EVENTS)
         self._thread: Thread | None = None
+        self._ended = False
         self.errors = 0
         self.dropped = 0
         if callbacks.on_call is not None and not callbacks.inline:
@@ -203,13 +204,16 @@ class CallDelivery:
     def join(self, timeout: float) -> None:
         """Wait until every event was handed over, from a thread that is not the server's."""
         if self._thread is not None:
-            with suppress(Full):
-                self._events.put(None, timeout=timeout)
+            self._ended = True
+            with suppress(Full):  # then the thread has enough to wake up for
+                self._events.put_nowait(None)
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (event := self._events.get()) is not None:
-            self._hand_over(event)
+        while not (self._ended and self._events.empty()):
+            event = self._events.get()
+            if event is not None:
+                self._hand_over(event)
 
     def _hand_over(self, event: CallEvent) -> None:
         if self._on_call is None:

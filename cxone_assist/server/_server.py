@@ -180,8 +180,13 @@ class Server:
         def run() -> None:
             try:
                 loop.run_until_complete(main())
+            except BaseException as error:
+                if ready.done():
+                    raise
+                ready.set_exception(error)  # for the caller, who waits for it
             finally:
                 loop.close()
+                listening.close()
 
         ready: Future[None] = Future()
         self._thread = Thread(target=run, name="cxone-assist-server", daemon=True)

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from attrs import define, evolve, field
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Response as HttpResponse
 from websockets.uri import parse_uri
@@ -91,6 +92,14 @@ class _Line:
         self._ws = ClientProtocol(uri)
         self.sock = socket.create_connection((uri.host, uri.port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._shake_hands(init)
+        except BaseException:
+            self.sock.close()
+            raise
+        self.sock.setblocking(False)  # noqa: FBT003 - its only argument
+
+    def _shake_hands(self, init: WebSocketHookInitializeMessage) -> None:
         platform = PlatformConnection()
         self._ws.send_request(self._ws.connect())
         self._await(HttpResponse)
@@ -100,7 +109,6 @@ class _Line:
         self.handshake_seconds = time.perf_counter() - began
         if not isinstance(answer, StreamAccepted):
             raise LoadError(f"the endpoint did not accept a stream: {type(answer).__name__}")
-        self.sock.setblocking(False)  # noqa: FBT003 - its only argument
 
     def _await(self, kind: type[E]) -> E:
         """Send what is to be sent, and return the next event of this kind."""
@@ -110,11 +118,11 @@ class _Line:
             if not data:
                 raise LoadError("the endpoint closed a socket before it answered")
             self._ws.receive_data(data)
+            if self._ws.handshake_exc is not None:
+                raise LoadError(f"the endpoint opens no websocket: {self._ws.handshake_exc}")
             for event in self._ws.events_received():
                 if isinstance(event, kind):
                     return event
-            if self._ws.handshake_exc is not None:
-                raise LoadError(f"the endpoint opens no websocket: {self._ws.handshake_exc}")
 
     def listen(self) -> bool:
         """Read what the endpoint sends, and answer its pings; False where it has closed the socket."""
@@ -131,7 +139,7 @@ class _Line:
 
     def close(self) -> None:
         """Close the stream as CXone does at the end of a call."""
-        with suppress(OSError):
+        with suppress(OSError, InvalidState):  # it may have ended already
             self._ws.send_close(1000)
             self.sock.send(b"".join(self._ws.data_to_send()))
         self.sock.close()

@@ -153,9 +153,13 @@ class _Player:
         if leg is None:
             return
         try:
-            await leg.websocket.send(leg.platform.send_audio(action.payload))
-        except ConnectionClosed as closed:
-            self._report.unmet.append(f"{action.perspective}: the endpoint closed the stream ({closed})")
+            if leg.platform.state is State.STREAMING:  # else the reader has seen the end of it
+                await leg.websocket.send(leg.platform.send_audio(action.payload))
+        except ConnectionClosed:
+            leg.platform.closed(leg.websocket.close_code)
+        if leg.platform.state is not State.STREAMING:
+            code = leg.websocket.close_code
+            self._report.unmet.append(f"{action.perspective}: the endpoint closed the stream, with {code}")
             del self._legs[action.perspective]
             return
         self._report.frames += 1
