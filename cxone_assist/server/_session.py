@@ -126,7 +126,7 @@ class Session:
             if now >= self._cut_at:
                 self._socket.abort()
             return
-        overdue = self._conn.tick(now)
+        overdue = None if self.stream is not None else self._conn.tick(now)
         if overdue is not None:
             self._handle(overdue)
             return

@@ -172,9 +172,7 @@ def serving(*options):
     )
 
 
-def test_serve_shows_records_and_captures_what_arrives_and_its_captures_can_be_replayed(
-    tmp_path, signal_number
-):
+def test_serve_shows_records_and_captures_what_arrives_and_its_captures_can_be_replayed(tmp_path):
     with serving("--json", "--token", "s3cret", "--record", tmp_path, "--capture", tmp_path) as process:
         url = json.loads(process.stdout.readline())["url"]
         assert run("call", url, "--token", "s3cret", "--rate", "20").exit_code == 0
