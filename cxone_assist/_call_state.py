@@ -10,15 +10,27 @@ from attrs import define, field
 
 from ._timeline import CallClock, Placement, StreamClock
 from .call_events import AudioLost, AudioPlaced, Call, CallEvent, Perspective, StreamId
+from .messages import StreamPerspective, WebSocketHookInitializeMessage
 from .mulaw import SAMPLE_RATE
 
-__all__ = ["CHUNK", "CallState", "Key", "OpenStream", "Side"]
+__all__ = ["CHUNK", "CallState", "Key", "OpenStream", "Side", "key_of"]
 
 CHUNK: Final = SAMPLE_RATE
 """Samples after which placed audio is handed over: a second."""
 
 Key: TypeAlias = tuple[int, int] | int
 """Business unit and contact, or the number of a call that cannot be identified."""
+
+_PEER: Final = {
+    StreamPerspective.TX: StreamPerspective.RX,
+    StreamPerspective.RX: StreamPerspective.TX,
+}
+
+
+def key_of(init: WebSocketHookInitializeMessage) -> tuple[int, int] | None:
+    """Return what identifies a call, None where nothing does."""
+    info = init.execution_info
+    return None if info.bus_no is None or info.contact_id is None else (info.bus_no, info.contact_id)
 
 
 @define(eq=False)
@@ -61,6 +73,15 @@ class CallState:
     def flows(self) -> bool:
         """Whether any of them carries audio."""
         return any(not stream.stalled for stream in self.streams)
+
+    def expect_others(self, perspective: Perspective, until: float) -> None:
+        """Await a stream on each side that had one, and the other side's first, but that only once."""
+        if isinstance(perspective, StreamPerspective) and perspective in _PEER:
+            peer = _PEER[perspective]
+            self.sides.setdefault(peer, Side(peer))
+        for side in self.sides.values():
+            if side.stream is None and (side.seen or not side.reported):
+                side.missing_at = until
 
 
 @define(eq=False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
-from ._call_state import CHUNK, CallState, Key, OpenStream, Side
+from ._call_state import CHUNK, CallState, Key, OpenStream, Side, key_of
 from ._deadlines import Deadlines
 from ._timeline import StreamClock
 from .call_events import (
@@ -36,17 +36,12 @@ from .call_events import (
     StreamSuperseded,
 )
 from .errors import LocalProtocolError
-from .messages import StreamPerspective, WebSocketHookInitializeMessage
+from .messages import WebSocketHookInitializeMessage
 
 __all__ = ["CallAssembler"]
 
 MAX_PERSPECTIVES: Final = 4
 """Of one call: the page's three, and one to come."""
-
-_PEER: Final = {
-    StreamPerspective.TX: StreamPerspective.RX,
-    StreamPerspective.RX: StreamPerspective.TX,
-}
 
 
 class CallAssembler:
@@ -274,7 +269,7 @@ class CallAssembler:
     # --- what happens to a call ----------------------------------------------------------------
 
     def _known(self, init: WebSocketHookInitializeMessage) -> CallState | None:
-        key = _key(init)
+        key = key_of(init)
         return None if key is None else self._calls.get(key)
 
     def _start_call(
@@ -284,7 +279,7 @@ class CallAssembler:
             self._end(next(iter(self._idle.values())), CallEndReason.EVICTED, now, events)
         self._number += 1
         info = init.execution_info
-        key = _key(init) or self._number  # a call that cannot be identified stands alone
+        key = key_of(init) or self._number  # a call that cannot be identified stands alone
         call = Call(number=self._number, bus_no=info.bus_no, contact_id=info.contact_id)
         continues = self._ended.pop(key, None)
         events.append(CallStarted(call=call, at=now, init=init, continues=continues))
@@ -357,17 +352,8 @@ class CallAssembler:
         events.append(StreamAttached(call=call.call, at=now, stream_id=stream_id, perspective=perspective))
         self._resume(call, now, events)
         if first:
-            self._expect_others(call, perspective, now)
+            call.expect_others(perspective, now + self._pair_grace)
         self._arm(call)
-
-    def _expect_others(self, call: CallState, perspective: Perspective, now: float) -> None:
-        """Await a stream on each side that had one, and the other side's first, but that only once."""
-        if isinstance(perspective, StreamPerspective) and perspective in _PEER:
-            peer = _PEER[perspective]
-            call.sides.setdefault(peer, Side(peer))
-        for side in call.sides.values():
-            if side.stream is None and (side.seen or not side.reported):
-                side.missing_at = now + self._pair_grace
 
     def _detach(self, stream: OpenStream, now: float, events: list[CallEvent]) -> None:
         stream.place(stream.clock.finish(), now, events)
@@ -411,9 +397,3 @@ class CallAssembler:
         )
         self._resume(stream.call, now, events)
         self._arm(stream.call)
-
-
-def _key(init: WebSocketHookInitializeMessage) -> tuple[int, int] | None:
-    """Return what identifies a call, None where nothing does."""
-    info = init.execution_info
-    return None if info.bus_no is None or info.contact_id is None else (info.bus_no, info.contact_id)

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
+from ._connection import POLICY_VIOLATION
 from .errors import LocalProtocolError
 from .events import (
     AuthenticationFailed,
@@ -28,7 +29,7 @@ from .events import (
     TextReceived,
 )
 from .messages import CXoneWebSocketCommandType, Dialect, WebSocketHookInitializeMessage, build_error
-from .protocol import POLICY_VIOLATION, AssistConnection, Authenticate, Buffer, PlatformConnection, State
+from .protocol import AssistConnection, Authenticate, Buffer, PlatformConnection, State
 
 __all__ = [
     "AgentTunnel",

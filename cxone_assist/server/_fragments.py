@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..protocol import TOO_BIG
+from .._connection import TOO_BIG
 
 __all__ = ["TEXT", "Fragments", "MalformedMessage"]
 
