@@ -74,16 +74,19 @@ def serve(
         place_audio=place_audio,
     )
     if workers == 1:
-        _serve_here(make(port=port), drain_seconds, ready)
+        _serve_here(make(port=port), drain_seconds, ready or _nothing)
     else:
-        _Workers(make, host, port, workers, drain_seconds).run(ready)
+        _Workers(make, host, port, workers, drain_seconds).run(ready or _nothing)
 
 
-def _serve_here(server: Server, drain_seconds: float, ready: Callable[[int], object] | None) -> None:
+def _nothing(port: int) -> None:
+    """What is called with the port where the program does not ask for it."""
+
+
+def _serve_here(server: Server, drain_seconds: float, ready: Callable[[int], object]) -> None:
     with server:
         try:
-            if ready is not None:
-                ready(server.port)
+            ready(server.port)
             Event().wait()
         except KeyboardInterrupt:
             server.close(drain_seconds)
@@ -104,13 +107,12 @@ class _Workers:
         self._fork = multiprocessing.get_context("fork")
         self._started = self._fork.Semaphore(0)
 
-    def run(self, ready: Callable[[int], object] | None) -> None:
+    def run(self, ready: Callable[[int], object]) -> None:
         workers = [self._start() for _ in range(self._count)]
         try:
             for _ in workers:
                 self._started.acquire()
-            if ready is not None:
-                ready(self._port)
+            ready(self._port)
             while True:
                 wait([worker.sentinel for worker in workers])
                 for dead in [worker for worker in workers if not worker.is_alive()]:

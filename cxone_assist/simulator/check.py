@@ -78,7 +78,7 @@ async def _check(
         if on_result is not None:
             on_result(results[-1])
         if outcome is Outcome.UNREACHABLE:
-            break
+            return results
     return results
 
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from attrs import define, evolve, field
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidState
-from websockets.frames import Frame
+from websockets.frames import CTRL_OPCODES, Frame
 from websockets.http11 import Response as HttpResponse
 from websockets.uri import parse_uri
 
@@ -111,7 +111,7 @@ class _Line:
             raise LoadError(f"the endpoint did not accept a stream: {type(answer).__name__}")
 
     def _await(self, kind: type[E]) -> E:
-        """Send what is to be sent, and return the next event of this kind."""
+        """Send what is to be sent, pongs included, and return the next event of this kind but pings."""
         while True:
             self.sock.sendall(b"".join(self._ws.data_to_send()))
             data = self.sock.recv(65536)
@@ -121,7 +121,9 @@ class _Line:
             if self._ws.handshake_exc is not None:
                 raise LoadError(f"the endpoint opens no websocket: {self._ws.handshake_exc}")
             for event in self._ws.events_received():
-                if isinstance(event, kind):
+                if isinstance(event, kind) and not (
+                    isinstance(event, Frame) and event.opcode in CTRL_OPCODES
+                ):
                     return event
 
     def listen(self) -> bool:
@@ -275,7 +277,9 @@ class MeasuredEndpoint:
 
     def _ask(self) -> dict[str, float | str]:
         if self._process.stdin is None or self._process.stdout is None:
-            raise LoadError("the endpoint has no pipes")
+            raise LoadError(
+                "the endpoint has no pipes"
+            )  # pragma: no cover - it has; the type does not say so
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         answer: dict[str, float | str] = json.loads(self._process.stdout.readline() or '{"url": ""}')

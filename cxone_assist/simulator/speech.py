@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-import sys
-from array import array
+import struct
 from functools import cache
 
 from ..messages import StreamPerspective
@@ -33,7 +32,7 @@ def speech(perspective: StreamPerspective, seconds: int = 20) -> bytes:
     plan = random.Random(f"{perspective}")  # noqa: S311 - a fixed plan, not a secret
     first = 0 if perspective is StreamPerspective.TX else _TURN_SECONDS
     syllable = SAMPLE_RATE // _SYLLABLES_A_SECOND
-    samples = array("h", [0]) * (seconds * SAMPLE_RATE)
+    samples = [0] * (seconds * SAMPLE_RATE)
     for number in range(seconds * _SYLLABLES_A_SECOND):
         within = (number / _SYLLABLES_A_SECOND - first) % (2 * _TURN_SECONDS)
         step = 2 * math.pi * pitch * plan.uniform(0.8, 1.6) / SAMPLE_RATE
@@ -44,6 +43,4 @@ def speech(perspective: StreamPerspective, seconds: int = 20) -> bytes:
         for index in range(syllable - syllable // 8):  # the rest is the pause between syllables
             swell = math.sin(math.pi * index / syllable)
             samples[start + index] = round(loudness * swell * math.sin(step * index))
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return encode(samples.tobytes())
+    return encode(struct.pack(f"<{len(samples)}h", *samples))

@@ -1,19 +1,38 @@
 """The promises of the command ``cxone-assist``."""
 
+import io
 import json
 import os
+import pty
 import signal
+import socket
+import struct
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from support.assist_sockets import Log
 from typer.testing import CliRunner
 
-from cxone_assist import StaticTokens, cli
+from cxone_assist import CaptureWriter, StaticTokens, StreamPerspective, cli
+from cxone_assist.call_events import (
+    AudioLost,
+    Call,
+    CallRefused,
+    CallSuspended,
+    Refusal,
+    Signal,
+    SignalReceived,
+    StreamRecovered,
+)
+from cxone_assist.cli import call as call_module
 from cxone_assist.cli import demo as demo_module
 from cxone_assist.cli.app import app
+from cxone_assist.cli.show import in_words
 from cxone_assist.server import Server, allow_all
+from cxone_assist.simulator import CallReport
+from cxone_assist.testing import init_message
 
 ENVIRONMENT = os.environ | {"PYTHONUNBUFFERED": "1", "TERM": "dumb"}
 
@@ -200,6 +219,117 @@ def test_serve_shows_records_and_captures_what_arrives_and_its_captures_can_be_r
 
 def test_replay_of_what_is_no_capture_and_to_nobody(tmp_path):
     assert run("replay", __file__).exit_code == 4
+    capture = tmp_path / "one.cxcap"
+    with capture.open("wb") as file:
+        CaptureWriter(file, now=0.0, started=0.0).received(init_message().to_json(), 0.0)
+    result = run("replay", capture, "--to", "ws://127.0.0.1:1/")
+    assert (result.exit_code, bool(result.output.strip())) == (5, True)
+
+
+def test_serve_for_people_tells_of_calls_and_that_everybody_may_stream():
+    with serving() as process:
+        url = process.stdout.readline().split()[2].rstrip(";")
+        assert run("call", url, "--rate", "max").exit_code == 0
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert "everybody who reaches the address may stream" in errors
+    assert output.splitlines()[0].startswith("CallStarted      contact 506314056968")
+
+
+def test_serve_on_a_terminal_shows_a_row_for_each_stream():
+    ours, theirs = pty.openpty()
+    environment = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command("serve", "--port", 0), stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = ""
+
+        def until(words):
+            nonlocal shown
+            while words not in shown:
+                shown += os.read(ours, 65536).decode()
+
+        try:
+            until("Ctrl-C ends it")
+            url = shown.split("Listening at ")[1].split(";", maxsplit=1)[0]
+            call = subprocess.Popen(
+                command("call", url, "--rate", 1), stdout=subprocess.DEVNULL, env=environment
+            )
+            with call:
+                until("audio")
+                call.kill()
+            assert "506314056968" in shown
+            process.send_signal(signal.SIGTERM)
+            with suppress(OSError):  # the end of a terminal
+                until("what never comes")
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def test_serve_on_an_address_that_is_taken_says_so():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", port)
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port} cannot be listened on" in result.output
+
+
+def test_a_call_with_a_mono_file_has_one_side(server, tmp_path):
+    form = struct.pack("<HHIIHH", 7, 1, 8000, 8000, 1, 8)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 1600) + bytes(1600)
+    wav = tmp_path / "mono.wav"
+    wav.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    output = run("call", server.url, "--rate", "max", "--wav", wav).output
+    assert "TX  open" in output
+    assert "RX" not in output
+
+
+def test_what_a_call_found_odd_is_told(monkeypatch):
+    report = CallReport(late_frames=3, warnings=["TX: message is not 'BEGIN AUDIO STREAM'"])
+    monkeypatch.setattr(call_module, "play", lambda *_, **__: report)
+    output = run("call", "ws://x/").output
+    assert "3 frames left more than 20 ms late" in output
+    assert "look: TX: message is not" in output
+
+
+CALL = Call(number=1, bus_no=7, contact_id=5)
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            StreamRecovered(call=CALL, at=1, stream_id=1, perspective=StreamPerspective.TX, silent_for=2.5),
+            "TX, after 2.50 s",
+        ),
+        (
+            AudioLost(
+                call=CALL, at=1, stream_id=1, perspective=StreamPerspective.RX, position=0, samples=4000
+            ),
+            "RX, 0.50 s of audio",
+        ),
+        (CallSuspended(call=CALL, at=1, streams_open=True, held=False), "its sockets are open, but silent"),
+        (CallSuspended(call=CALL, at=1, streams_open=False, held=True), "it has no socket"),
+        (
+            CallRefused(at=1, stream_id=1, bus_no=7, contact_id=5, reason=Refusal.DRAINING),
+            Refusal.DRAINING.value,
+        ),
+        (SignalReceived(call=CALL, at=1, signal=Signal.HOLD), Signal.HOLD.value),
+    ],
+)
+def test_an_event_is_told_in_words(event, words):
+    assert in_words(event) == words
+
+
+def test_the_command_runs_where_the_standard_output_is_no_file(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cxone-assist", "--version"])
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert sys.stdout.getvalue().startswith("cxone-wfm-sdk ")
 
 
 def test_without_its_extras_the_command_says_what_to_install(monkeypatch):

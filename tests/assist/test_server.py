@@ -24,7 +24,8 @@ from cxone_assist.call_events import (
     Signal,
     SignalReceived,
 )
-from cxone_assist.server import Limits, Request, Server, _server, allow_all
+from cxone_assist.server import Limits, Request, Server, _server, _websockets, allow_all
+from cxone_assist.server._delivery import Callbacks, Delivery
 
 ERROR = {"command": "ERROR", "messageType": "COMMAND"}
 
@@ -662,3 +663,53 @@ def test_without_its_extra_the_import_says_what_to_install(monkeypatch):
 
     with pytest.raises(ImportError, match=r"\[server\]"):
         importlib.reload(cxone_assist.server)
+
+
+# --- what the sockets of a test cannot time ----------------------------------------------------
+
+
+def test_audio_that_meets_the_end_of_the_waiting_is_handed_over_at_once():
+    """The server's thread had taken the function that keeps audio before the buffer was empty for good."""
+    heard = Log()
+    callbacks = Callbacks(
+        on_start=lambda _stream: None, on_audio=lambda _s, ulaw, at: heard(ulaw, at), inline=True
+    )
+    delivery = Delivery(object(), callbacks, buffer_seconds=1)
+    delivery.join(5)
+    Delivery._keep(delivery, b"late", 160)
+    assert heard.items == [(b"late", 160)]
+
+
+def test_a_fault_of_the_server_s_own_thread_is_not_hidden(monkeypatch):
+    raised = Log()
+    monkeypatch.setattr(threading, "excepthook", lambda thread: raised(str(thread.exc_value)))
+
+    async def fails(_hub):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(_server.Hub, "run", fails)
+    server = serving()
+    server.start()
+    assert raised.wait(len) == ["a fault of ours"]
+    server.close()
+
+
+def test_an_endpoint_says_nothing_to_a_peer_that_has_not_asked_for_a_websocket():
+    class Transport:
+        def __init__(self):
+            self.written = []
+
+        write = property(lambda self: self.written.append)
+
+    class Loop:
+        limits = Limits()
+
+        def call_later(self, *_):
+            return None
+
+    connection, transport = _websockets._Connection(Loop()), Transport()
+    connection.connection_made(transport)
+    connection.send_text("x")
+    connection.ping()
+    connection.close(1000, "")
+    assert transport.written == []

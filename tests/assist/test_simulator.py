@@ -1,5 +1,6 @@
 """The promises of the simulator: a pure schedule, an honest player, a check that finds what is wrong."""
 
+import asyncio
 import json
 import math
 import random
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from support.assist_sockets import Log
 from support.assist_wire import CONNECTED
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.server import serve as serve_sync
 
 from cxone_assist import StaticTokens, StreamPerspective
@@ -21,13 +23,17 @@ from cxone_assist.simulator import (
     Kind,
     ScenarioError,
     Step,
+    _endpoint,
     parse_scenario,
     plan,
     play,
+    player,
     read_wav,
     simple_call,
     speech,
 )
+from cxone_assist.simulator import check as check_module
+from cxone_assist.simulator._cases import Case
 from cxone_assist.simulator.check import Outcome, check, exit_code, junit
 from cxone_assist.simulator.compare import compare
 from cxone_assist.testing import init_message
@@ -424,3 +430,96 @@ def test_an_endpoint_that_takes_too_few_streams_fails_that_case():
     with Server(authorize=allow_all, limits=Limits(streams=5)) as server:
         found = outcomes(check(server.url, init_message()))
     assert found["takes-twenty-calls-at-once"] is Outcome.FAILED
+
+
+def test_a_socket_that_closes_in_the_middle_of_a_scene_fails_that_case(monkeypatch):
+    async def scene(_endpoint):
+        raise ConnectionClosedError(None, None)
+
+    cases = [Case("needed", scene, "why"), Case("wise", scene, "why", required=False)]
+    monkeypatch.setattr(check_module, "CASES", cases)
+    results = check("ws://127.0.0.1:1/", init_message())
+    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.WARNING]
+    assert all(result.found.startswith("it closed the socket") for result in results)
+
+
+class ClosedSocket:
+    """A websocket that the endpoint has closed."""
+
+    close_code = 1011
+
+    async def gone(self, *_):
+        raise ConnectionClosedError(None, None)
+
+    send = recv = ping = gone
+
+
+class DeafSocket:
+    """A websocket whose endpoint answers no ping."""
+
+    async def ping(self):
+        return asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("step", [lambda p: p.send("x"), lambda p: p.event(), lambda p: p.alive()])
+def test_a_socket_that_the_endpoint_closed_is_told_with_its_code(step):
+    peer = _endpoint.Peer(ClosedSocket(), init_message())
+    with pytest.raises(_endpoint.CheckFailed, match="closed the socket, with 1011"):
+        asyncio.run(step(peer))
+
+
+def test_a_ping_without_a_pong_is_told(monkeypatch):
+    monkeypatch.setattr(_endpoint, "PATIENCE", 0.01)
+    with pytest.raises(_endpoint.CheckFailed, match="ping was not answered"):
+        asyncio.run(_endpoint.Peer(DeafSocket(), init_message()).alive())
+
+
+def test_an_event_at_the_start_of_a_call_has_no_audio_before_it():
+    assert [step.do for step in simple_call(drops=[0.0])] == [Do.OPEN, Do.DROP, Do.PLAY, Do.END]
+
+
+def test_an_endpoint_that_answers_nothing_is_told_after_the_time_that_an_answer_has(monkeypatch):
+    monkeypatch.setattr(player._until, "__defaults__", (0.05,))
+
+    def silent(websocket):
+        for _ in websocket:
+            pass
+
+    with endpoint(silent) as url:
+        report = play(url, plan(simple_call(perspectives=[TX]), {}), init_message())
+    assert report.refused == ["TX: no answer within 5 seconds"]
+
+
+def test_a_stream_that_closes_while_a_frame_is_sent_is_told(monkeypatch):
+    """The reader has not seen the close yet: the socket says so first."""
+
+    async def accepts(_url, _ssl):
+        return HalfClosed()
+
+    class HalfClosed:
+        close_code = 1011
+
+        def __init__(self):
+            self.closed = asyncio.Event()
+            self.first = True
+
+        async def send(self, message):
+            if isinstance(message, bytes):
+                raise ConnectionClosedError(None, None)
+
+        async def close(self):
+            self.closed.set()
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if self.first:
+                self.first = False
+                return CONNECTED
+            await self.closed.wait()
+            raise StopAsyncIteration
+
+    monkeypatch.setattr(player, "dial", accepts)
+    report = play("ws://x/", plan(simple_call(perspectives=[TX]), {TX: bytes(160)}), init_message())
+    assert report.unmet == ["TX: the endpoint closed the stream, with 1011"]

@@ -16,7 +16,7 @@ from websockets.sync.server import serve as serve_sync
 
 from cxone_assist import StreamPerspective, WebSocketHookInitializeMessage
 from cxone_assist.server import Server, allow_all, serve
-from cxone_assist.simulator import _measured
+from cxone_assist.simulator import Do, Step, _measured
 from cxone_assist.simulator import load as load_module
 from cxone_assist.simulator.load import LoadError, LoadReport, load, percentile
 from cxone_assist.simulator.reference import reference_app
@@ -55,6 +55,11 @@ def test_the_fixtures_play_a_call_to_a_server(assist_server, cxone_call):
     assert cxone_call(server.url, holds=[(1, 2)]).samples == 80000
     assert cxone_call(server.url, audio={StreamPerspective.TX: bytes(160)}).frames == 1
     heard.wait(lambda items: sum(items) == 80160)
+
+
+def test_the_fixture_plays_the_steps_that_it_is_given(assist_server, cxone_call):
+    report = cxone_call(assist_server().url, steps=[Step(do=Do.OPEN), Step(do=Do.SILENCE, seconds=0.1)])
+    assert (report.frames, report.samples) == (10, 1600)
 
 
 # --- load --------------------------------------------------------------------------------------
@@ -133,6 +138,40 @@ def test_pings_are_answered_while_a_load_is_on(monkeypatch):
         assert load(server.url, streams=1, seconds=0.5).clean
 
 
+def test_a_ping_before_the_answer_is_answered_and_taken_for_none():
+    pongs = []
+
+    def pings(websocket):
+        websocket.recv()
+        pongs.append(websocket.ping().wait(5))
+        websocket.send(CONNECTED)
+        for _ in websocket:
+            pass
+
+    with serve_sync(pings, "127.0.0.1", 0, close_timeout=0.1) as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever)
+        thread.start()
+        try:
+            url = f"ws://127.0.0.1:{endpoint.socket.getsockname()[1]}/"
+            assert load(url, streams=1, seconds=0.1).clean
+        finally:
+            endpoint.shutdown()
+            thread.join()
+    assert pongs == [True]
+
+
+def test_a_line_whose_socket_is_broken_is_a_lost_stream():
+    import socket
+
+    line = load_module._Line.__new__(load_module._Line)
+    line.sock = socket.socket()
+    line.sock.close()
+    report = LoadReport(1, 0.0)
+    assert load_module._Generator([line], report)._send(line, 1) is False
+    assert line.listen() is False
+    assert (report.sent, report.blocked) == (0, 0)
+
+
 def test_a_percentile_of_nothing_is_zero():
     assert percentile([], 0.5) == 0
     assert percentile([1, 2, 3, 4], 0.5) == 3
@@ -159,11 +198,19 @@ def test_the_measured_endpoint_measures_and_records(tmp_path, capsys):
     assert len(list(tmp_path.glob("*.wav"))) == 2
 
 
+def test_the_measured_endpoint_runs_on_any_core_unless_it_is_given_one():
+    answers, before = [], os.sched_getaffinity(0)
+    _measured.main([], ["\n"], lambda answer: answers.append(json.loads(answer)))
+    assert os.sched_getaffinity(0) == before
+    assert answers[0]["frames"] == 0
+
+
 # --- serve() -----------------------------------------------------------------------------------
 
 PROGRAM = """
 import os, sys
-from cxone_assist.server import serve, allow_all
+from cxone_assist.server import _workers, serve, allow_all
+_workers._LOOK_SECONDS = 0.02
 serve(authorize=allow_all, port=0, workers=int(sys.argv[1]), drain_seconds=0.2,
       ready=lambda port: print(port, flush=True),
       on_start=lambda stream: stream.send_message("PID", str(os.getpid())))
@@ -171,10 +218,13 @@ serve(authorize=allow_all, port=0, workers=int(sys.argv[1]), drain_seconds=0.2,
 
 
 def accepted(port, contact=1):
-    peer = RawPeer(port)
-    peer.text(init(executionInfo={"busNo": 1, "contactId": contact}))
-    assert peer.read_text() == CONNECTED
-    return peer, int(json.loads(peer.read_text())["message"])
+    with ExitStack() as stack:
+        peer = stack.enter_context(RawPeer(port))
+        peer.text(init(executionInfo={"busNo": 1, "contactId": contact}))
+        assert peer.read_text() == CONNECTED
+        pid = int(json.loads(peer.read_text())["message"])
+        stack.pop_all()  # the caller's from here on
+    return peer, pid
 
 
 @contextmanager
@@ -223,6 +273,19 @@ def test_a_worker_that_is_killed_takes_no_other_worker_s_stream_along_and_is_rep
             return pid not in {*pids, victim}
 
         eventually(replaced, 10)
+
+
+def test_workers_end_when_the_program_that_started_them_was_killed():
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, "2"], stdout=subprocess.PIPE, text=True) as program:
+        port = int(program.stdout.readline())
+        peer, worker = accepted(port)
+        with peer:
+            program.kill()
+            program.wait()
+            assert worker != program.pid
+            assert peer.read_close()[0] == 1001
+        # Only the workers hold the other end of the pipe now, so it ends with the last of them.
+        assert program.stdout.read() == ""
 
 
 def test_serve_refuses_no_workers():

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 
 UPGRADE = (
     b"GET /audio?token=query-secret HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -36,9 +37,16 @@ class RawPeer:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self._data = b""
         if upgrade:
-            self.sock.sendall(UPGRADE % base64.b64encode(os.urandom(16)))
-            head = self.until(b"\r\n\r\n")
-            assert b" 101 " in head.split(b"\r\n")[0], head
+            try:
+                self._upgrade()
+            except BaseException:
+                self.sock.close()
+                raise
+
+    def _upgrade(self):
+        self.sock.sendall(UPGRADE % base64.b64encode(os.urandom(16)))
+        head = self.until(b"\r\n\r\n")
+        assert b" 101 " in head.split(b"\r\n")[0], head
 
     def until(self, mark):
         while mark not in self._data:
@@ -85,7 +93,8 @@ class RawPeer:
         while True:
             opcode, payload = self.read()
             if opcode == 8:
-                self.send(frame(8, payload[:2]))
+                with suppress(OSError):  # an endpoint that gave up on the peer waits for no answer
+                    self.send(frame(8, payload[:2]))
                 return struct.unpack(">H", payload[:2] or b"\x03\xed")[0], payload[2:].decode()
 
     def gone(self):
