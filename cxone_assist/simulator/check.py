@@ -68,7 +68,9 @@ async def _check(
     endpoint: Endpoint, on_result: Callable[[CheckResult], object] | None
 ) -> Sequence[CheckResult]:
     results: list[CheckResult] = []
-    for case in CASES:
+    cases = iter(CASES)
+    outcome = Outcome.PASSED
+    while outcome is not Outcome.UNREACHABLE and (case := next(cases, None)) is not None:
         began = time.monotonic()
         outcome, found = await _run(case, endpoint)
         seconds = time.monotonic() - began
@@ -77,8 +79,6 @@ async def _check(
         )
         if on_result is not None:
             on_result(results[-1])
-        if outcome is Outcome.UNREACHABLE:
-            return results
     return results
 
 

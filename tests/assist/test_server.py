@@ -24,8 +24,10 @@ from cxone_assist.call_events import (
     Signal,
     SignalReceived,
 )
-from cxone_assist.server import Limits, Request, Server, _server, _websockets, allow_all
+from cxone_assist.server import Limits, Request, Server, _server, allow_all
 from cxone_assist.server._delivery import Callbacks, Delivery
+from cxone_assist.server._websockets import _Connection
+from cxone_assist.testing import init_message
 
 ERROR = {"command": "ERROR", "messageType": "COMMAND"}
 
@@ -707,9 +709,13 @@ def test_an_endpoint_says_nothing_to_a_peer_that_has_not_asked_for_a_websocket()
         def call_later(self, *_):
             return None
 
-    connection, transport = _websockets._Connection(Loop()), Transport()
+    connection, transport = _Connection(Loop()), Transport()
     connection.connection_made(transport)
     connection.send_text("x")
     connection.ping()
     connection.close(1000, "")
     assert transport.written == []
+
+
+def test_allow_all_lets_everybody_in():
+    assert allow_all(init_message(authentication_token=None), Request(path="/")) is True
