@@ -4,7 +4,7 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import attrs
 
@@ -38,6 +38,7 @@ _CORRELATION_HEADERS = ("correlationid", "x-correlation-id", "x-request-id", "x-
 _LONGEST_MESSAGE = 300
 _NOT_JSON = object()
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 
 class TokenSource(Protocol):
@@ -62,7 +63,10 @@ class _NoTokenError(Exception):
 
 @attrs.frozen
 class Calls:
-    """Makes calls with one configuration. `tokens` is None for the calls that fetch tokens themselves."""
+    """Makes calls with one configuration. `tokens` is None for the calls that fetch tokens themselves.
+
+    `known` gives the tokens that no text may show.
+    """
 
     config: WfmConfig
     transport: Transport
@@ -70,6 +74,7 @@ class Calls:
     quota: RetryQuota
     tokens: TokenSource | None
     chance: Callable[[], float] = random.random
+    known: Callable[[], list[Secret]] = list
 
     def make(
         self,
@@ -84,27 +89,51 @@ class Calls:
         Raises a `TransportError` or an `APIError`, with the operation, the request id and the number
         of requests in it. `deadline` is a moment of the clock; without it `timeouts.total` counts.
         """
+        return self.make_and_read(operation, body, bytes, "", attempts=attempts, deadline=deadline)
+
+    def make_and_read(
+        self,
+        operation: Operation,
+        body: bytes | None,
+        read: Callable[[bytes], _Result | None],
+        complaint: str,
+        *,
+        attempts: int | None = None,
+        deadline: float | None = None,
+    ) -> _Result:
+        """As `make`, and give what `read` makes of the answer's body.
+
+        Where that is None it raises a `SuspectAnswerError` with the complaint.
+        """
         policy = self.config.retry if attempts is None else attrs.evolve(self.config.retry, attempts=attempts)
         if deadline is None:
             deadline = self.clock.monotonic() + self.config.timeouts.total
         call = _Call(self, operation, body, deadline)
         del body  # a login's holds the access key, and many tools show the locals of a traceback
         try:
-            return run(
-                call.attempt,
-                policy=policy,
-                clock=self.clock,
-                deadline=deadline,
-                quota=self.quota,
-                chance=self.chance,
+            result = read(  # the body gets no name, for it may hold a token
+                run(
+                    call.attempt,
+                    policy=policy,
+                    clock=self.clock,
+                    deadline=deadline,
+                    quota=self.quota,
+                    chance=self.chance,
+                )
             )
+            if result is None:
+                raise SuspectAnswerError(complaint)
         except (TransportError, APIError) as error:
             call.sign(error)
             raise
         except _NoTokenError as carrier:
             failure = carrier.error
-        if isinstance(failure, (TransportError, APIError)) and not failure.operation:
-            call.sign(failure)  # it failed while it waited for another thread's token
+        else:
+            return result
+        if isinstance(failure, (TransportError, APIError)):
+            failure.no_token = call.untaken
+            if not failure.operation:
+                call.sign(failure)  # it failed while it waited for another thread's token
         raise failure
 
 
@@ -117,6 +146,8 @@ class _Call:
         base = (operation in TOKEN_OPERATIONS and config.auth_url) or config.base_url
         self.request_id = str(uuid.uuid4())
         self.requests = 0
+        self.untaken = True
+        """CXone cannot have taken the body: it was not sent, or only refused with 401."""
         self._calls = calls
         self._operation = operation
         self._deadline = deadline
@@ -143,10 +174,13 @@ class _Call:
         token = self._token(tokens)
         response = self._send(token.value)
         if response.status == 401 and not self._replayed:  # noqa: PLR2004 - HTTP's own number
-            self._replayed = True
-            tokens.invalidate(token)
-            token = self._token(tokens)
-            response = self._send(token.value)
+            if self._calls.clock.monotonic() >= token.renewable_at:
+                tokens.invalidate(token)
+            newest = self._token(tokens)
+            if newest.generation != token.generation:
+                self._replayed = True
+                token = newest
+                response = self._send(token.value)
         return self._judge(response, token.value)
 
     def _token(self, tokens: TokenSource) -> AccessToken:
@@ -160,12 +194,14 @@ class _Call:
         request = attrs.evolve(self._request, token=token)
         started = clock.monotonic()
         self.requests += 1
+        untaken, self.untaken = self.untaken, False
         outcome = "failed"
         try:
             response = self._calls.transport.send(
                 request, connect=timeouts.connect, read=timeouts.read, deadline=self._deadline
             )
             outcome = str(response.status)
+            self.untaken = untaken and response.status == 401  # noqa: PLR2004 - HTTP's own number
         finally:
             milliseconds = (clock.monotonic() - started) * 1000
             _log.debug(
@@ -181,14 +217,18 @@ class _Call:
 
     def _judge(self, response: Response, token: Secret | None) -> bytes:
         config = self._calls.config
-        hidden = [config.access_key_id, config.access_key_secret, *([token] if token else [])]
+        hidden = [config.access_key_id, config.access_key_secret, *self._calls.known()]
+        if token is not None:
+            hidden.append(token)
         if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own classes
             if suspicion := _suspicion(response):
                 raise SuspectAnswerError(_printable(f"HTTP {response.status} {suspicion}", hidden))
             return response.body
-        said = "" if self._operation in TOKEN_OPERATIONS else _server_message(response, hidden)
+        said = correlation = ""
+        if self._operation not in TOKEN_OPERATIONS:  # their answers may hold tokens we do not know
+            said, correlation = _server_message(response, hidden), _correlation(response, hidden)
         kind = error_class(response.status)
-        error = kind(f"HTTP {response.status}", response.status, said, _correlation(response, hidden))
+        error = kind(f"HTTP {response.status}", response.status, said, correlation)
         if isinstance(error, (RateLimitedError, ServerError)):
             error.retry_after = retry_after(response.headers)
         raise error
@@ -231,6 +271,6 @@ def _correlation(response: Response, hidden: list[Secret]) -> str:
 
 
 def _printable(text: str, hidden: list[Secret]) -> str:
-    for secret in hidden:
+    for secret in sorted(hidden, key=lambda secret: -len(secret.reveal())):  # one may begin another
         text = text.replace(secret.reveal(), "***")
     return "".join(each if each.isprintable() else " " for each in text)[:_LONGEST_MESSAGE]

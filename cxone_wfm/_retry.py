@@ -67,7 +67,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     asked = headers.get("retry-after", "").strip()
     if not asked:
         return None
-    if asked.isascii() and asked.isdigit() and len(asked) < 10:  # noqa: PLR2004 - 30 years is no answer
+    if asked.isascii() and asked.isdigit():
         return min(float(asked), LONGEST_RETRY_AFTER)
     try:
         dates = [parsedate_to_datetime(text) for text in (asked, headers.get("date", ""))]

@@ -32,6 +32,8 @@ class Budget:
     """A socket of ours was connected or reused."""
     sent: bool = False
     """At least one byte of the request has left."""
+    broken: bool = False
+    """Not all of the request could be written."""
 
     def left(self) -> float:
         """Seconds until the deadline."""
@@ -45,6 +47,8 @@ class Budget:
         return wait
 
 
+_INTERIM = (102, 103)
+"""Answers before the answer, beside 100, which http.client skips itself."""
 _current = threading.local()
 
 
@@ -67,9 +71,8 @@ class _PlainSocket(socket.socket):
         return super().recv_into(buffer, nbytes, flags)
 
     def send(self, data: Any, flags: int = 0) -> int:  # noqa: ANN401 - as in socket
-        self.settimeout(_current.budget.next_wait())
-        _current.budget.connected = True
-        count = super().send(data, flags)
+        with _writing(self):
+            count = super().send(data, flags)
         _current.budget.sent = self.carries_request
         return count
 
@@ -81,16 +84,32 @@ class _PlainSocket(socket.socket):
 
 class _TLSSocket(ssl.SSLSocket):
     # SSLSocket.sendall calls send() for each part, so that is enough.
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as in ssl
+        self.settimeout(min(_current.budget.next_wait(), self.gettimeout() or _current.budget.left()))
+        super().do_handshake(block)
+
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 - as in ssl
         self.settimeout(_current.budget.next_wait())
         return super().recv_into(buffer, nbytes, flags)
 
     def send(self, data: Any, flags: int = 0) -> int:  # noqa: ANN401 - as in ssl
-        self.settimeout(_current.budget.next_wait())
-        _current.budget.connected = True
-        count = super().send(data, flags)
+        with _writing(self):
+            count = super().send(data, flags)
         _current.budget.sent = True
         return count
+
+
+@contextmanager
+def _writing(ours: socket.socket) -> Iterator[None]:
+    """A write within the budget, which learns of it when it fails: urllib3 reads on after a broken pipe."""
+    budget: Budget = _current.budget
+    ours.settimeout(budget.next_wait())
+    budget.connected = True
+    try:
+        yield
+    except OSError:
+        budget.broken = True
+        raise
 
 
 def use_budget_sockets(context: ssl.SSLContext) -> None:
@@ -122,8 +141,12 @@ class _LastLine:
         return getattr(self._file, name)
 
 
-class _WholeHeadResponse(http.client.HTTPResponse):
-    """Refuses an answer that ends inside its headers: http.client takes it for a whole one without a body."""
+class _StrictResponse(http.client.HTTPResponse):
+    """Refuses heads that http.client lets pass, and that would make a failure look like an empty success.
+
+    It takes a head that is cut for a whole answer without a body, skips lines that are no headers,
+    and takes 102 and 103 for the final answer, which then meets the next request of the connection.
+    """
 
     def begin(self) -> None:
         file: Any = self.fp
@@ -133,17 +156,32 @@ class _WholeHeadResponse(http.client.HTTPResponse):
         self.fp = file
         if watched.last not in {b"\r\n", b"\n"}:
             raise http.client.IncompleteRead(watched.last)
+        if self.msg.defects:
+            raise http.client.HTTPException("a line in the head is no header")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        read_status: Callable[[], tuple[str, int, str]] = super()._read_status  # type: ignore[misc]  # not in the stubs
+        version, status, reason = read_status()
+        while status in _INTERIM:
+            http.client.parse_headers(self.fp)
+            version, status, reason = read_status()
+        return version, status, reason
 
 
 class _PlainConnection(HTTPConnection):
-    response_class = _WholeHeadResponse
+    response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
         return _with_budget(super()._new_conn(), carries_request=True)
 
 
 class _TLSConnection(HTTPSConnection):
-    response_class = _WholeHeadResponse
+    response_class = _StrictResponse
+
+    def request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as in urllib3
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            self.close()  # what is left of the last answer must not be read as the next one
+        super().request(*arguments, **options)
 
     def _new_conn(self) -> socket.socket:
         return _with_budget(super()._new_conn(), carries_request=False)

@@ -9,6 +9,7 @@ short-lived token does not make it renew for ever. The lock is never held during
 import copy
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -23,6 +24,9 @@ from .errors import (
     APIError,
     CredentialsRejectedError,
     NotSentError,
+    RateLimitedError,
+    ServerError,
+    SuspectAnswerError,
     TransportError,
 )
 from .secrets import Secret
@@ -33,8 +37,16 @@ SHORTEST_LIFE, LONGEST_LIFE = 30.0, 24 * 3600.0
 FIRST_REJECTION, LONGEST_REJECTION = 30.0, 300.0
 """Seconds, all our choice. A refused access key is not tried again for the rejection time, which doubles."""
 BACKOFF = RetryPolicy(first_wait=2.0, longest_wait=30.0)
-"""How long a token that is still good is kept before the next try to renew it (our choice)."""
+"""How long after a failure the next try to renew the token is made (our choice).
 
+Without a token that is still good, only an answer that will stand is waited for: who has just got the
+network back, or met a passing 5xx, need not wait.
+"""
+
+RENEWABLE_AFTER = 10.0
+"""Seconds, our choice. A token that came for a refused one and is refused as soon is not renewed again."""
+_REMEMBERED = 8
+"""So many tokens and refresh tokens, four generations of both, are kept out of texts (our choice)."""
 _NEVER = float("-inf")
 _log = logging.getLogger(__name__)
 
@@ -62,6 +74,8 @@ class AccessToken:
     refresh_at: float
     stale_at: float
     expires_at: float
+    renewable_at: float = _NEVER
+    """The token replaces a refused one. Is it refused too before this moment, a newer one would not help."""
     refresh_token: Secret | None = None
 
 
@@ -102,15 +116,16 @@ class TokenCache:
         self._flight = 0
         self._renew_not_before = _NEVER
         self._failures = 0
-        self._rejection: CredentialsRejectedError | None = None
-        self._rejected_until = _NEVER
+        self._answer: APIError | SuspectAnswerError | None = None
+        self._answer_stands_until = _NEVER
         self._rejection_time = FIRST_REJECTION
+        self._known: deque[Secret] = deque(maxlen=_REMEMBERED)
 
     def get(self, deadline: float) -> AccessToken:
         """A token that is good now, renewed first where it has to be.
 
-        Raises `CredentialsRejectedError` at once while the access key counts as refused, and a
-        `TransportError` or `APIError` where no token could be had.
+        Raises a `TransportError` or `APIError` where no token could be had. A server's refusal to give
+        one is raised at once until it is time to ask again.
         """
         token = self._token
         if token is not None and self._clock.monotonic() < token.refresh_at:
@@ -133,6 +148,11 @@ class TokenCache:
             if self._token is not None and self._token.generation == token.generation:
                 self._token = attrs.evolve(self._token, refresh_at=_NEVER, stale_at=_NEVER, expires_at=_NEVER)
 
+    def known(self) -> list[Secret]:
+        """The tokens and refresh tokens of the last generations."""
+        with self._changed:
+            return list(self._known)
+
     def _good_or_lead(self, deadline: float) -> AccessToken | None:
         """A token to use; or None, and then this thread is the one that renews. The lock is held."""
         while True:
@@ -144,10 +164,10 @@ class TokenCache:
                 if usable is not None and now < usable.stale_at:
                     return usable
                 self._wait_for_renewal(deadline, usable)
-            elif usable is not None and now < max(self._renew_not_before, self._rejected_until):
+            elif usable is not None and now < max(self._renew_not_before, self._answer_stands_until):
                 return usable
-            elif self._rejection is not None and now < self._rejected_until:
-                raise copy.copy(self._rejection)
+            elif self._answer is not None and now < self._answer_stands_until:
+                raise _with_what_is_left(self._answer, self._answer_stands_until - now)
             else:
                 self._lead()
                 return None
@@ -174,7 +194,7 @@ class TokenCache:
             return self._install(self._fetch(how, deadline))
         except (TransportError, APIError) as error:
             failure = error
-            token = self._note(failure)
+            token = self._note(failure, deadline)
         finally:
             with self._changed:
                 self._renewing = False
@@ -219,6 +239,8 @@ class TokenCache:
         spread = 0.9 + 0.2 * self._chance()  # so that many clients do not renew at the same moment
         expires_at = grant.asked_at + life
         with self._changed:
+            self._known += [grant.access, *([grant.refresh] if grant.refresh else [])]
+            refused = self._token is not None and self._token.refresh_at == _NEVER
             self._generation += 1
             self._token = AccessToken(
                 value=grant.access,
@@ -226,24 +248,46 @@ class TokenCache:
                 refresh_at=expires_at - spread * min(ADVISORY_SECONDS, ADVISORY_PART * life),
                 stale_at=expires_at - spread * min(MANDATORY_SECONDS, MANDATORY_PART * life),
                 expires_at=expires_at,
+                renewable_at=self._clock.monotonic() + RENEWABLE_AFTER if refused else _NEVER,
                 refresh_token=grant.refresh,
             )
             self._failure, self._failures, self._renew_not_before = None, 0, _NEVER
-            self._rejection, self._rejected_until = None, _NEVER
+            self._answer, self._answer_stands_until = None, _NEVER
             self._rejection_time = FIRST_REJECTION
             return self._token
 
-    def _note(self, failure: TransportError | APIError) -> AccessToken | None:
+    def _note(self, failure: TransportError | APIError, deadline: float) -> AccessToken | None:
         """Remember that the renewal failed, and give the token that there still is."""
         kept = copy.copy(failure)  # the caller goes on to write into the error itself
         with self._changed:
-            self._failure = (self._flight, kept)
-            now = self._clock.monotonic()
+            now, token = self._clock.monotonic(), self._token
+            answer = kept if isinstance(kept, (APIError, SuspectAnswerError)) else None
+            # Where the leader's own time was over, the others still have theirs: one of them leads.
+            self._failure = (self._flight, kept) if answer or now < deadline else None
             if isinstance(kept, CredentialsRejectedError):
-                self._rejection, self._rejected_until = kept, now + self._rejection_time
+                wait = self._rejection_time
                 self._rejection_time = min(2 * self._rejection_time, LONGEST_REJECTION)
             else:
                 self._failures += 1
                 wait = wait_before_next(kept, self._failures, BACKOFF, self._chance())
                 self._renew_not_before = now + wait
-            return self._token
+                if token is not None and now < token.expires_at and _retry_after(kept) is None:
+                    wait = min(wait, token.expires_at - now)  # then a login is due, which may well work
+            passing = (
+                isinstance(kept, ServerError) and kept.retry_after is None
+            )  # its own retries have waited
+            if answer is not None and not passing and now + wait >= self._answer_stands_until:
+                self._answer, self._answer_stands_until = answer, now + wait
+            return token
+
+
+def _retry_after(error: Exception) -> float | None:
+    return error.retry_after if isinstance(error, (RateLimitedError, ServerError)) else None
+
+
+def _with_what_is_left(error: APIError | SuspectAnswerError, left: float) -> APIError | SuspectAnswerError:
+    """A copy for one more caller; a time that the server asked for has gone by in part."""
+    told = copy.copy(error)
+    if isinstance(told, (RateLimitedError, ServerError)) and told.retry_after is not None:
+        told.retry_after = left
+    return told

@@ -20,6 +20,7 @@ from .errors import CertificateError, NotSentError, OutcomeUnknownError, Transpo
 MAX_RESPONSE_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 64
 _CHUNK = 64 * 1024
+_BODILESS = (204, 304)
 
 _FAILURES = (
     requests.RequestException,
@@ -62,6 +63,8 @@ _WORDS = (
     (ssl.SSLError, "TLS could not be set up or was broken"),
     (TimeoutError, "it took too long"),
     (requests.exceptions.Timeout, "it took too long"),
+    (http.client.HTTPException, "the answer is not HTTP as it should be"),
+    (ValueError, "the answer is not HTTP as it should be"),
 )
 """What happened in words, most telling kind first."""
 
@@ -144,6 +147,8 @@ class HttpTransport:
                 answer.close()
         except _FAILURES as error:
             return _explain(error, budget)
+        if budget.broken and answer.ok:
+            return OutcomeUnknownError("the server answered before it had the whole request")
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status_code, headers=lowered, body=body, cut=cut)
 
@@ -155,7 +160,8 @@ def _read_body(answer: requests.Response) -> tuple[bytes, bool]:
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES:
             return bytes(body[:MAX_RESPONSE_BYTES]), True
-    if len(body) < int(answer.headers.get("Content-Length", 0)):  # older urllib3 does not look
+    promised = 0 if answer.status_code in _BODILESS else int(answer.headers.get("Content-Length", 0))
+    if len(body) < promised:  # older urllib3 does not look
         raise http.client.IncompleteRead(bytes(body))
     return bytes(body), False
 

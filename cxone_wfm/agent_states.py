@@ -33,7 +33,8 @@ class AgentStateClient:
         They are all looked at before the first request. A request holds at most `max_batch` states
         and `max_batch_bytes` bytes, and never two states of one agent: if a request is repeated after
         a lost answer, an agent's older state must not come after the newer one. The setting
-        `lists_applied_in_order` lifts that, for a CXone that applies a list in its order.
+        `lists_applied_in_order` lifts that, for a CXone that applies a list in its order. Each of the
+        requests has `timeouts.total` for itself.
 
         Raises `ValidationError` where something else than an `AgentState` is among them, and a
         `TransportError` or `APIError` where a request failed: its `delivered` says how many states,

@@ -10,7 +10,7 @@ from ._http import Clock, SystemClock, Transport
 from ._retry import RetryQuota
 from ._token_cache import AccessToken, Grant, RefreshRefusedError, TokenCache
 from .config import WfmConfig
-from .errors import APIError, CredentialsRejectedError, SuspectAnswerError, ValidationError
+from .errors import APIError, CredentialsRejectedError, ValidationError
 from .models.tokens import (
     AccessKeyTokenRequest,
     RefreshTokenRequest,
@@ -44,8 +44,10 @@ class AuthClient:
         self._transport = _http_transport(config, self._clock) if transport is None else transport
         self._quota = RetryQuota()
         self._chance = chance
-        self._calls = Calls(config, self._transport, self._clock, self._quota, None, chance)
         self._cache = TokenCache(self._log_in, self._refresh, self._clock, chance)
+        self._calls = Calls(
+            config, self._transport, self._clock, self._quota, None, chance, self._cache.known
+        )
 
     def __enter__(self) -> "AuthClient":
         return self
@@ -62,7 +64,7 @@ class AuthClient:
     def login(self) -> AccessToken:
         """Log in with the access key now, whatever token there is.
 
-        It asks even while a refused key is left alone, so that a corrected key works at once. Raises
+        It asks even while `access_token` would not, so that a corrected key works at once. Raises
         `CredentialsRejectedError` where CXone refuses the key, and like all calls a `TransportError` or
         an `APIError`.
         """
@@ -80,6 +82,8 @@ class AuthClient:
 
         Of all threads that need a new token at once, one fetches it. After a refused login it raises
         `CredentialsRejectedError` without asking again for 30 seconds, then longer, up to 5 minutes.
+        After any other answer that brought no token it raises the same error until it is time to ask
+        again: what Retry-After says, else a few seconds.
         """
         return self._cache.get(self._deadline() if deadline is None else deadline)
 
@@ -89,7 +93,7 @@ class AuthClient:
 
     def calls_for(self, config: WfmConfig) -> Calls:
         """For the data clients: calls with their settings over these connections and with this token."""
-        return Calls(config, self._transport, self._clock, self._quota, self, self._chance)
+        return Calls(config, self._transport, self._clock, self._quota, self, self._chance, self._cache.known)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._config.timeouts.total
@@ -106,9 +110,7 @@ class AuthClient:
         except APIError as error:
             if error.status not in _REFUSED:
                 raise
-            refused = CredentialsRejectedError(
-                error.detail, error.status, correlation_id=error.correlation_id
-            )
+            refused = CredentialsRejectedError(error.detail, error.status)
             refused.operation, refused.request_id = error.operation, error.request_id
             refused.attempts = error.attempts
         raise refused
@@ -133,14 +135,14 @@ class AuthClient:
         # Neither the body nor the answer gets a name here: tools that show the locals of a traceback
         # would show the key and the token.
         asked_at = self._clock.monotonic()
-        grant = _grant(
-            self._calls.make(operation, request.to_json(), attempts=attempts, deadline=deadline), asked_at
+        return self._calls.make_and_read(
+            operation,
+            request.to_json(),
+            lambda answer: _grant(answer, asked_at),
+            "the answer holds no usable Bearer token",
+            attempts=attempts,
+            deadline=deadline,
         )
-        if grant is None:
-            suspect = SuspectAnswerError("the answer holds no usable Bearer token")
-            suspect.operation = operation
-            raise suspect
-        return grant
 
 
 def _http_transport(config: WfmConfig, clock: Clock) -> Transport:

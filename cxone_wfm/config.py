@@ -19,6 +19,7 @@ from .secrets import Secret
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 512 * 1024
+LONGEST_SECONDS = 24 * 3600
 
 TokenRequestShape = Literal["nested", "flat"]
 _SHAPES = ("nested", "flat")
@@ -282,15 +283,33 @@ def _choice_problems(config: WfmConfig) -> list[str]:
     found = []
     if config.token_request not in _SHAPES:
         found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
-    if config.lists_applied_in_order not in {True, False}:
+    if not _is_flag(config.lists_applied_in_order):
         found.append("lists_applied_in_order must be True or False")
     if config.ca_bundle is not None and not _exists(config.ca_bundle):
         found.append(f"ca_bundle: there is no file {config.ca_bundle!r}")
+    elif config.ca_bundle is not None and not _holds_certificates(config.ca_bundle):
+        found.append(f"ca_bundle: {config.ca_bundle!r} holds no certificates in PEM form")
     if config.proxy is not None:
         parts = _split(_revealed(config.proxy))
         if parts is None or parts.scheme != "http":
             found.append("proxy must look like http://host:port or http://user:password@host:port")
     return found
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _holds_certificates(path: str) -> bool:
+    import ssl  # here, for it is slow to import  # noqa: PLC0415
+
+    if Path(path).is_dir():
+        return True  # looked up by name when they are needed
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _group_problems(config: WfmConfig) -> list[str]:
@@ -325,13 +344,16 @@ def _number_problems(config: WfmConfig) -> list[str]:
         "max_batch": config.max_batch,
         "max_batch_bytes": config.max_batch_bytes,
     }
-    found = [
-        f"{name} is {value!r}; it must be a number of seconds above 0"
-        for name, value in positive.items()
-        if type(value) not in {int, float} or not 0 < value < float("inf")
-    ]
+    found = [problem for name, value in positive.items() for problem in seconds_problems(name, value)]
     return found + [
         f"{name} is {value!r}; it must be a whole number of at least 1"
         for name, value in counts.items()
         if type(value) is not int or value < 1
     ]
+
+
+def seconds_problems(name: str, value: object) -> list[str]:
+    """What is wrong with a number of seconds, as a list of one sentence or none. A day is the longest."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= LONGEST_SECONDS:
+        return []
+    return [f"{name} is {value!r}; it must be a number of seconds above 0, at most {LONGEST_SECONDS}"]

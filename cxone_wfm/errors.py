@@ -12,7 +12,7 @@
     │   └── SuspectAnswerError        a 2xx that CXone would not give: HTML, not JSON, too long
     └── APIError                      CXone answered, and the answer is not success
         ├── CredentialsRejectedError  the access key was refused
-        ├── TokenRejectedError        a fresh token was refused as well (401 twice)
+        ├── TokenRejectedError        a fresh token was refused (401)
         ├── PermissionDeniedError     403
         ├── PayloadRejectedError      400, 409, 422: the data was refused
         │   └── PayloadTooLargeError  413: send less at once
@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _FAULTS_SHOWN = 50
+_NO_TOKEN = "The data was not delivered: no token could be had."  # noqa: S105 - words, no secret
 
 
 @frozen
@@ -126,13 +127,18 @@ class _CallError(CXoneError):
         """How many requests were made."""
         self.delivered = 0
         """How many agent states of the same `send()` CXone had already confirmed."""
+        self.no_token = False
+        """True where a data call failed because no token could be had: its data was not delivered."""
 
     def __str__(self) -> str:
         facts = [f"attempts {self.attempts}", *([f"request id {self.request_id}"] if self.request_id else [])]
         if self.delivered:
             facts.append(f"{self.delivered} states confirmed before")
         where = f"{self.operation}: " if self.operation else ""
-        return f"{where}{self.detail} ({', '.join(facts)}). {self.advice}"
+        return f"{where}{self.detail} ({', '.join(facts)}). {self._what_to_do()}"
+
+    def _what_to_do(self) -> str:
+        return f"{_NO_TOKEN} {self.advice}" if self.no_token else self.advice
 
 
 class TransportError(_CallError):
@@ -159,6 +165,9 @@ class OutcomeUnknownError(TransportError):
     """The request left, and no whole answer came back in time: CXone may have taken it or not."""
 
     advice = "CXone may have taken it. Sending the same data again is the way to be sure."
+
+    def _what_to_do(self) -> str:
+        return _NO_TOKEN if self.no_token else self.advice  # what left was the request for a token
 
 
 class SuspectAnswerError(TransportError):
@@ -198,7 +207,7 @@ class CredentialsRejectedError(APIError):
 
 
 class TokenRejectedError(APIError):
-    """The API refused a token, and then a freshly issued one."""
+    """The API refused a token that had just been issued."""
 
     advice = "The key works, its token does not: check tenant_name and base_url, and the key's employee."
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ._http import Clock
 from .auth import AuthClient
-from .config import WfmConfig
+from .config import WfmConfig, seconds_problems
 from .errors import ConfigurationError
 from .models.acd_types import AcdTypes
 
@@ -39,8 +39,12 @@ class HeartbeatClient:
         return self._calls.clock
 
     def send(self, *, deadline: float | None = None) -> None:
-        """Send one heartbeat. `deadline` is a moment of the clock; without it `timeouts.total` counts."""
-        self._calls.make("heartbeat", deadline=deadline)
+        """Send one heartbeat within `timeouts.total`, or until `deadline` if that is sooner.
+
+        `deadline` is a moment of the clock's `monotonic()`.
+        """
+        own = self.clock.monotonic() + self._config.timeouts.total
+        self._calls.make("heartbeat", deadline=own if deadline is None else min(deadline, own))
 
     def acd_types(self) -> AcdTypes:
         """The ACD types that CXone WFM knows."""
@@ -81,8 +85,8 @@ class HeartbeatMonitor:
     ) -> None:
         self._heartbeat = heartbeat
         self._interval = heartbeat.interval if interval is None else interval
-        if not 0 < self._interval < float("inf"):
-            raise ConfigurationError([f"interval is {interval!r}; it must be a number of seconds above 0"])
+        if problems := seconds_problems("interval", self._interval):
+            raise ConfigurationError(problems)
         self._on_up = on_up
         self._on_down = on_down
         self._status = HeartbeatStatus()
@@ -114,7 +118,7 @@ class HeartbeatMonitor:
         self._thread.start()
 
     def stop(self) -> None:
-        """End within a second. A beat on its way is given up: no callback comes after this returns.
+        """End within a second. A beat on its way is given up: no callback begins after this returns.
 
         The thread of a beat that is given up ends with the beat's own time-out.
         """

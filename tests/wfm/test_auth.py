@@ -16,6 +16,7 @@ from cxone_wfm import (
     HeartbeatClient,
     NotSentError,
     OutcomeUnknownError,
+    PayloadRejectedError,
     PermissionDeniedError,
     RateLimitedError,
     Request,
@@ -141,12 +142,13 @@ BAD = {
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD)
 def test_an_answer_without_a_usable_token_is_suspect(body: object) -> None:
     answer = Response(status=200, body=json.dumps(body).encode())
-    auth, transport, _ = client(answer)
+    auth, transport, _ = client(reply(503), answer)
     with pytest.raises(SuspectAnswerError) as caught:
         auth.access_token()
-    assert caught.value.operation == LOGIN
+    assert (caught.value.operation, caught.value.attempts) == (LOGIN, 2)
+    assert caught.value.request_id == transport.requests[0].headers["X-Request-Id"]
     assert "token" in str(caught.value)
-    assert len(transport.requests) == 1
+    assert len(transport.requests) == 2, "one that fails, and the one that is suspect, which is not repeated"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"access_token": "a", "expires_in": NaN}', b'{"a'])
@@ -174,6 +176,10 @@ def test_a_refresh_that_brings_no_usable_token_is_followed_by_a_login(body: obje
         (29, 30),
         (1e9, 86_400),
         (10**18, 86_400),
+        (10**300, 86_400),
+        ({"seconds": 3600}, 30),
+        ([], 30),
+        (False, 30),
         (True, 30),
         (None, 30),
         ("", 30),
@@ -228,7 +234,7 @@ def test_a_refused_login_is_told_and_not_repeated_for_30_seconds(status: int) ->
         with pytest.raises(CredentialsRejectedError) as caught:
             auth.access_token()
         error = caught.value
-        assert (error.status, error.correlation_id, error.server_message) == (status, "c-1", "")
+        assert (error.status, error.correlation_id, error.server_message) == (status, "", "")
         assert (error.operation, error.attempts) == (LOGIN, 1)
         assert error.request_id == transport.requests[0].headers["X-Request-Id"]
         assert error.__cause__ is error.__context__ is None
@@ -372,14 +378,39 @@ def test_64_data_calls_at_an_expiry_make_exactly_one_refresh() -> None:
     assert server.renewals == [LOGIN, REFRESH]
 
 
-def test_a_fresh_token_that_is_refused_too_is_an_error_and_the_next_call_asks_for_one_more() -> None:
-    auth, transport, _ = client(granted(), reply(401), renewed(), reply(401))
+def test_a_fresh_token_that_is_refused_too_is_an_error_and_one_more_is_asked_for_after_10_seconds() -> None:
+    auth, transport, clock = client(granted(), reply(401), renewed(), reply(401))
     beat = HeartbeatClient(fake_config(), auth=auth)
     with pytest.raises(TokenRejectedError):
         beat.send()
+    transport.add(*[reply(401)] * 5)
+    clock.now = 9.9
+    for _ in range(5):
+        with pytest.raises(TokenRejectedError):
+            beat.send()
+    assert operations(transport) == [LOGIN, BEAT, REFRESH, BEAT, *[BEAT] * 5]
+    clock.now = 10.0
     transport.add(reply(401), renewed("access-3", "refresh-3"), reply(200))
     beat.send()
-    assert operations(transport) == [LOGIN, BEAT, REFRESH, BEAT, BEAT, REFRESH, BEAT]
+    assert operations(transport)[-3:] == [BEAT, REFRESH, BEAT]
+
+
+def test_a_storm_of_callers_without_a_token_makes_one_login_until_it_is_time_again() -> None:
+    auth, transport, _ = client(reply(429, retry_after="30"))
+    beat = HeartbeatClient(fake_config(), auth=auth)
+    errors = at_once(16, lambda _: beat.send(deadline=20.0))
+    assert {type(each) for each in errors} == {RateLimitedError}
+    assert operations(transport) == [LOGIN]
+
+
+def test_no_error_of_a_data_call_shows_a_token_of_another_generation() -> None:
+    auth, transport, _ = client(granted(), renewed())
+    auth.login()
+    auth.refresh()
+    transport.add(reply(400, {"message": "access-1 refresh-1 access-2 refresh-2"}))
+    with pytest.raises(PayloadRejectedError) as caught:
+        HeartbeatClient(fake_config(), auth=auth).send()
+    assert caught.value.server_message == "*** *** *** ***"
 
 
 def test_a_403_renews_nothing() -> None:

@@ -35,7 +35,7 @@ from cxone_wfm import (
 )
 from cxone_wfm._calls import TOKEN_OPERATIONS, Calls, Operation
 from cxone_wfm._retry import RetryQuota
-from cxone_wfm.testing import FakeClock, FakeTransport, fake_config, reply
+from cxone_wfm.testing import Answer, FakeClock, FakeTransport, fake_config, reply
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 DATA_OPERATIONS = [operation for operation in OPERATIONS if operation not in TOKEN_OPERATIONS]
@@ -48,13 +48,21 @@ class Tokens:
         self.number = 1
         self.error = error
         self.asked: list[float | None] = []
+        self.renewable_at = 0.0
 
     def access_token(self, *, deadline: float | None = None) -> AccessToken:
         self.asked.append(deadline)
         if self.error is not None:
             raise self.error
         value = Secret(f"token-{self.number}")
-        return AccessToken(value=value, generation=self.number, refresh_at=9e9, stale_at=9e9, expires_at=9e9)
+        return AccessToken(
+            value=value,
+            generation=self.number,
+            refresh_at=9e9,
+            stale_at=9e9,
+            expires_at=9e9,
+            renewable_at=self.renewable_at,
+        )
 
     def invalidate(self, token: AccessToken) -> None:
         if token.generation == self.number:
@@ -314,6 +322,32 @@ def test_403_asks_for_no_new_token() -> None:
     assert tokens.number == 1
 
 
+def test_a_token_that_is_not_renewable_yet_is_refused_at_once() -> None:
+    tokens, clock = Tokens(), FakeClock(now=100.0)
+    tokens.renewable_at = 100.5
+    error = failure_of(
+        lambda: calls(FakeTransport([reply(401)]), tokens=tokens, clock=clock).make("heartbeat")
+    )
+    assert type(error) is TokenRejectedError
+    assert (error.attempts, tokens.number) == (1, 1)
+    clock.now = 100.5
+    calls(FakeTransport([reply(401), reply(200)]), tokens=tokens, clock=clock).make("heartbeat")
+    assert tokens.number == 2
+
+
+def test_but_it_is_replayed_where_another_thread_has_a_newer_one() -> None:
+    tokens = Tokens()
+    tokens.renewable_at = 9e9
+
+    def renewed_meanwhile(_: Request) -> Response:
+        tokens.number = 7
+        return reply(401)
+
+    transport = FakeTransport([renewed_meanwhile, reply(200)])
+    calls(transport, tokens=tokens).make("heartbeat")
+    assert [token_of(request) for request in transport.requests] == ["token-1", "token-7"]
+
+
 # --- errors of the token source -----------------------------------------------------------------------
 
 
@@ -350,6 +384,33 @@ def test_a_login_that_is_refused_during_the_replay_is_told_as_that() -> None:
 
     error = failure_of(lambda: calls(FakeTransport([refuse]), tokens=tokens).make("heartbeat"))
     assert type(error) is CredentialsRejectedError
+
+
+@pytest.mark.parametrize(
+    ("before", "no_token"),
+    [
+        ([], True),
+        ([reply(401)], True),
+        ([reply(503)], False),
+        ([OutcomeUnknownError("x")], False),
+        ([reply(503), reply(401)], False),
+    ],
+    ids=["nothing sent", "refused with 401", "503", "outcome unknown", "503 and 401"],
+)
+def test_without_a_token_it_says_so_where_the_data_cannot_have_been_taken(
+    before: list[Answer], no_token: bool
+) -> None:
+    class Drying(Tokens):
+        def access_token(self, *, deadline: float | None = None) -> AccessToken:
+            if len(self.asked) == len(before):
+                self.error = OutcomeUnknownError("the login's answer was lost")
+                self.error.operation = "access_key_token"
+            return super().access_token(deadline=deadline)
+
+    error = failure_of(lambda: calls(FakeTransport(before), tokens=Drying()).make("historical_report", b"{}"))
+    assert type(error) is OutcomeUnknownError
+    assert (error.operation, error.no_token) == ("access_key_token", no_token)
+    assert ("may have taken it" in str(error)) != no_token
 
 
 # --- what an error tells ------------------------------------------------------------------------------
@@ -416,6 +477,16 @@ def test_the_servers_words_hold_no_secret_and_no_control_character_and_are_short
     assert error.correlation_id == "*** ***"
 
 
+def test_the_servers_words_hold_no_other_token_that_is_known_even_where_one_begins_another() -> None:
+    said = "token-1 token-10 refresh-0"
+    answer = reply(400, {"message": said}, correlationid=said)
+    known = [Secret("token-1"), Secret("token-10"), Secret("refresh-0")]
+    made = attrs.evolve(calls(FakeTransport([answer])), known=lambda: known)
+    error = failure_of(lambda: made.make("heartbeat"))
+    assert isinstance(error, APIError)
+    assert error.server_message == error.correlation_id == "*** *** ***"
+
+
 def test_a_suspect_answers_content_type_is_cleaned_as_well() -> None:
     answer = Response(status=200, headers={"content-type": "text/token-1\x1b" + "x" * 1000}, body=b"<html>")
     error = failure_of(lambda: calls(always(lambda _: answer)).make("heartbeat"))
@@ -432,7 +503,7 @@ def test_errors_of_token_operations_never_carry_the_answer(operation: Operation)
     without = Calls(fake_config(), FakeTransport([answer]), FakeClock(), RetryQuota(), None)
     error = failure_of(lambda: without.make(operation, b"{}"))
     assert isinstance(error, APIError)
-    assert (error.server_message, error.correlation_id) == ("", "abc")
+    assert (error.server_message, error.correlation_id) == ("", "")
 
 
 # --- what is logged -----------------------------------------------------------------------------------

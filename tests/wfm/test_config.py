@@ -3,7 +3,9 @@
 import pickle
 
 import attrs
+import certifi
 import pytest
+import trustme
 
 from cxone_wfm.config import Endpoints, RetryPolicy, Route, Timeouts, WfmConfig
 from cxone_wfm.errors import ConfigurationError
@@ -254,17 +256,27 @@ def test_another_shape_is_refused(shape):
     assert problems(token_request=shape) == [f"token_request is {shape!r}; it must be nested or flat"]
 
 
-@pytest.mark.parametrize("value", ["false", None, 2, ""])
+@pytest.mark.parametrize("value", ["false", None, 2, 1, "", []])
 def test_lists_applied_in_order_is_true_or_false(value):
     assert problems(lists_applied_in_order=value) == ["lists_applied_in_order must be True or False"]
 
 
 def test_a_ca_bundle_must_be_there(tmp_path):
     there = tmp_path / "ca.pem"
-    there.touch()
+    trustme.CA().cert_pem.write_to_path(str(there))
     assert config(ca_bundle=str(there)).ca_bundle == str(there)
+    assert config(ca_bundle=str(tmp_path)).ca_bundle == str(tmp_path)
     for wrong in (str(tmp_path / "none.pem"), False, ""):
         assert problems(ca_bundle=wrong) == [f"ca_bundle: there is no file {wrong!r}"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"]
+)
+def test_a_ca_bundle_holds_certificates(tmp_path, content):
+    wrong = tmp_path / "ca.pem"
+    wrong.write_text(content)
+    assert problems(ca_bundle=str(wrong)) == [f"ca_bundle: {str(wrong)!r} holds no certificates in PEM form"]
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy.example:3128", f"http://user:{CANARY}@proxy.example:3128"])
@@ -292,7 +304,7 @@ def test_what_is_no_proxy_is_refused_and_not_shown(proxy):
     ]
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "5", None, True])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e10, "5", None, True])
 @pytest.mark.parametrize(
     ("name", "make"),
     [
@@ -305,7 +317,9 @@ def test_what_is_no_proxy_is_refused_and_not_shown(proxy):
     ],
 )
 def test_a_number_of_seconds_is_above_nothing_and_finite(name, make, value):
-    assert problems(**make(value)) == [f"{name} is {value!r}; it must be a number of seconds above 0"]
+    assert problems(**make(value)) == [
+        f"{name} is {value!r}; it must be a number of seconds above 0, at most 86400"
+    ]
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, "5", None, True])
@@ -405,7 +419,7 @@ def test_all_missing_variables_are_named_at_once():
 EFFECTS = [
     ("CXONE_AUTH_URL", "https://auth.example/", "auth_url", "https://auth.example"),
     ("CXONE_TOKEN_REQUEST", "flat", "token_request", "flat"),
-    ("CXONE_CA_BUNDLE", __file__, "ca_bundle", __file__),
+    ("CXONE_CA_BUNDLE", certifi.where(), "ca_bundle", certifi.where()),
     ("CXONE_PROXY", "http://proxy.example:1", "proxy", Secret("http://proxy.example:1")),
     ("CXONE_MAX_BATCH", "7", "max_batch", 7),
     ("CXONE_MAX_BATCH_BYTES", "7000", "max_batch_bytes", 7000),

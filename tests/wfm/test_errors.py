@@ -139,6 +139,18 @@ def test_attributes_of_a_fresh_call_error():
     assert (error.attempts, error.delivered) == (1, 0)
 
 
+@pytest.mark.parametrize("cls", CALL_ERRORS)
+def test_without_a_token_the_message_says_that_the_data_was_not_delivered(cls):
+    error = example(cls)
+    assert error.no_token is False
+    assert "delivered: no token" not in str(error)
+    error.no_token = True
+    said = str(copy.copy(error))
+    assert "The data was not delivered: no token could be had." in said
+    assert "may have taken it" not in said
+    assert (cls.advice in said) == (cls is not OutcomeUnknownError)
+
+
 def test_one_wrong_setting_is_told_in_its_own_sentence():
     assert str(ConfigurationError(["tenant_name is empty"])) == "tenant_name is empty"
 

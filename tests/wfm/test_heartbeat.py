@@ -109,10 +109,13 @@ def test_a_beat_is_a_request_without_a_body() -> None:
     assert transport.requests[1].body is None
 
 
-def test_a_beat_keeps_the_deadline_it_is_given() -> None:
+@pytest.mark.parametrize(("given", "kept"), [(1010.0, 1010.0), (1234.5, 1045.0), (None, 1045.0)])
+def test_a_beat_ends_at_its_deadline_or_with_the_total_time_if_that_is_sooner(
+    given: float | None, kept: float
+) -> None:
     beat, transport = client(reply(200))
-    beat.send(deadline=1234.5)
-    assert transport.attempts[1].deadline == 1234.5
+    beat.send(deadline=given)
+    assert transport.attempts[1].deadline == kept
 
 
 def test_a_refused_beat_is_told() -> None:

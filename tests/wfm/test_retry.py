@@ -75,7 +75,16 @@ def asked(value: str, date: str | None = format_datetime(ANSWERED, usegmt=True))
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("900", 900.0), ("901", 900.0), ("999999999", 900.0)],
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("900", 900.0),
+        ("901", 900.0),
+        ("999999999", 900.0),
+        ("9999999999", 900.0),
+        ("9" * 5000, 900.0),
+    ],
 )
 def test_whole_seconds_are_taken_up_to_the_bound(value: str, seconds: float) -> None:
     assert retry_after(asked(value, date=None)) == seconds
@@ -103,13 +112,12 @@ def test_a_date_in_another_zone_and_one_that_names_none_are_the_same_moment() ->
         asked("-5"),
         asked("1.5"),
         asked("soon"),
-        asked("9" * 5000),
         asked("٣"),
         asked("Sat, 21 Nov 2026 12:01:00 +999999999999999"),
         asked("Sat, 21 Nov 2026 12:01:00 GMT", date=None),
         asked("Sat, 21 Nov 2026 12:01:00 GMT", date="today"),
     ],
-    ids=["negative", "fraction", "word", "huge", "foreign digit", "zone beyond", "no Date", "broken Date"],
+    ids=["negative", "fraction", "word", "foreign digit", "zone beyond", "no Date", "broken Date"],
 )
 def test_what_cannot_be_read_is_ignored_with_a_warning(
     headers: dict[str, str], caplog: pytest.LogCaptureFixture

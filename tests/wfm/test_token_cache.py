@@ -18,6 +18,7 @@ from cxone_wfm import (
     NotSentError,
     OutcomeUnknownError,
     RateLimitedError,
+    RouteError,
     Secret,
     ServerError,
     SuspectAnswerError,
@@ -292,6 +293,7 @@ def test_not_even_where_the_login_after_it_fails() -> None:
     issuer = expired(OutcomeUnknownError("x"), ServerError("x", 503))
     with pytest.raises(ServerError):
         issuer.get()
+    issuer.clock.advance(1.0)
     issuer.get()
     assert issuer.log == ["login", "refresh-1", "login", "login"]
 
@@ -405,7 +407,135 @@ def test_waiters_of_a_failed_login_fail_with_it_each_with_an_error_of_its_own(
     assert {type(each) for each in errors} == {type(error)}
     assert len({id(each) for each in errors}) == 16
     assert issuer.log == ["login"]
+    issuer.clock.advance(1.0)
     assert issuer.get() == "access-1"
+
+
+@pytest.mark.parametrize("error", [NotSentError("x"), OutcomeUnknownError("x")])
+def test_waiters_do_not_fail_with_a_leader_whose_own_time_was_over(error: TransportError) -> None:
+    issuer, gate = Issuer(), Gate()
+    wait = wait_for(watch(issuer.cache, 15))
+
+    def run_out_of_time() -> None:
+        gate()
+        wait()
+        issuer.clock.advance(0.4)
+        raise error
+
+    issuer.steps = [run_out_of_time]
+    leader = Background(lambda: issuer.cache.get(0.4))
+    gate.wait_until_reached()
+    gate.open()
+    assert at_once(15, lambda _: issuer.get()) == ["access-1"] * 15
+    assert leader.outcome() is error
+    assert issuer.log == ["login", "login"]
+
+
+# --- failures that a server answered ------------------------------------------------------------------
+
+
+def test_after_a_passing_failure_the_next_caller_may_ask_at_once() -> None:
+    issuer = Issuer(ServerError("x", 503))
+    with pytest.raises(ServerError):
+        issuer.get()
+    assert issuer.get() == "access-1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RateLimitedError("x", 429), RouteError("x", 404), SuspectAnswerError("x")],
+    ids=lambda e: type(e).__name__,
+)
+def test_a_login_that_a_server_answered_is_not_repeated_by_every_caller(
+    error: TransportError | APIError,
+) -> None:
+    issuer = Issuer(error)
+    errors = at_once(16, lambda _: issuer.get())
+    issuer.clock.now = math.nextafter(1.0, 0)
+    errors += [each for _ in range(50) for each in at_once(1, lambda _: issuer.get())]
+    assert {type(each) for each in errors} == {type(error)}
+    assert len({id(each) for each in errors}) == 66
+    assert issuer.log == ["login"]
+    issuer.clock.now = 1.0
+    assert issuer.get() == "access-1"
+
+
+@pytest.mark.parametrize("kind", [RateLimitedError, ServerError])
+def test_without_a_token_retry_after_is_kept_and_each_caller_told_what_is_left(
+    kind: type[RateLimitedError | ServerError],
+) -> None:
+    error = kind("x", 503)
+    error.retry_after = 30.0
+    issuer = Issuer(error)
+    told = []
+    for now in (0.0, 10.0, 31.0):
+        issuer.clock.now = now
+        with pytest.raises(kind) as caught:
+            issuer.get()
+        told.append(caught.value.retry_after)
+    assert told == [30.0, 21.5, 0.5], "30 s and half of a tenth on top"
+    assert issuer.log == ["login"]
+    issuer.clock.now = 31.5
+    assert issuer.get() == "access-1"
+
+
+@pytest.mark.parametrize("error", [NotSentError("x"), CertificateError("x"), OutcomeUnknownError("x")])
+def test_a_login_that_no_server_answered_is_tried_again_by_the_next_caller(error: Exception) -> None:
+    issuer = Issuer(error)
+    with pytest.raises(TransportError):
+        issuer.get()
+    assert issuer.get() == "access-1"
+
+
+@pytest.mark.parametrize("how", ["login", "refresh"])
+def test_an_explicit_renewal_asks_though_a_server_said_later(how: str) -> None:
+    error = RateLimitedError("x", 429)
+    error.retry_after = 30.0
+    issuer = Issuer(error)
+    with pytest.raises(RateLimitedError):
+        issuer.get()
+    assert text_of(issuer.cache.renew("login" if how == "login" else "refresh", NO_DEADLINE)) == "access-1"
+    assert issuer.get() == "access-1"
+
+
+def test_a_later_failure_does_not_shorten_what_the_server_asked_for() -> None:
+    error = RateLimitedError("x", 429)
+    error.retry_after = 30.0
+    issuer = Issuer(error, ServerError("y", 503), NotSentError("z"))
+    for kind in (RateLimitedError, ServerError, NotSentError):
+        with pytest.raises(kind):
+            issuer.cache.renew("login", NO_DEADLINE)
+    issuer.clock.now = 31.0
+    with pytest.raises(RateLimitedError):
+        issuer.get()
+    assert len(issuer.log) == 3
+
+
+def test_a_refresh_that_fails_shortly_before_the_expiry_does_not_hold_back_the_login_after_it() -> None:
+    issuer = in_the_window(*[ServerError("x", 503)] * 2)
+    issuer.clock.now = 990.0
+    issuer.get()
+    issuer.clock.now = 999.0
+    issuer.get()
+    issuer.clock.now = 1000.0
+    assert issuer.get() == "access-2"
+
+
+def test_it_knows_the_tokens_of_the_last_four_generations() -> None:
+    issuer = Issuer()
+    for _ in range(6):
+        issuer.cache.renew("login", NO_DEADLINE)
+    known = {secret.reveal() for secret in issuer.cache.known()}
+    assert known == {f"{kind}-{number}" for kind in ("access", "refresh") for number in (3, 4, 5, 6)}
+
+
+def test_only_a_token_that_replaces_a_refused_one_is_not_to_be_renewed_for_10_seconds() -> None:
+    issuer = Issuer()
+    first = issuer.cache.get(NO_DEADLINE)
+    issuer.cache.invalidate(first)
+    second = issuer.cache.get(NO_DEADLINE)
+    third = issuer.cache.renew("refresh", NO_DEADLINE)
+    assert [each.renewable_at for each in (first, second, third)] == [-math.inf, 10.0, -math.inf]
 
 
 # --- a refused access key -----------------------------------------------------------------------------

@@ -356,6 +356,72 @@ def test_a_forked_child_uses_connections_of_its_own(transport):
         assert server.connections == 2
 
 
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints", b"100 Continue"])
+def test_an_answer_before_the_answer_is_not_the_answer(transport, status):
+    def script(peer):
+        for final in (b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", OK):
+            peer.read_request()
+            peer.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
+            peer.send(final)
+        peer.stall()
+
+    with serving(script) as server:
+        assert send(transport, server.url).status == 400
+        assert send(transport, server.url).status == 200
+
+
+def test_a_success_before_the_whole_request_was_written_is_no_success(transport):
+    def script(peer):
+        peer.connection.recv(1000)
+        peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        peer.connection.shutdown(socket.SHUT_RDWR)
+        peer.stall()
+
+    with serving(script) as server, pytest.raises(OutcomeUnknownError):
+        send(transport, server.url, body=b"x" * 30_000_000)
+
+
+def test_a_broken_write_is_remembered_for_the_answer_that_comes_all_the_same(transport, monkeypatch):
+    script, _ = answering(OK, OK)
+    with serving(script) as server:
+        send(transport, server.url)
+        monkeypatch.setattr(socket.socket, "send", broken_after_the_head(socket.socket.send))
+        with pytest.raises(OutcomeUnknownError, match="before it had the whole request"):
+            send(transport, server.url, body=b"")
+        monkeypatch.undo()
+
+
+def broken_after_the_head(write):
+    def send_once(self, data, flags=0):
+        write(self, data, flags)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    return send_once
+
+
+def test_a_refusal_before_the_whole_request_was_written_is_believed(transport, monkeypatch):
+    script, _ = answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+    with serving(script) as server:
+        monkeypatch.setattr(socket.socket, "send", broken_after_the_head(socket.socket.send))
+        assert send(transport, server.url, body=b"").status == 413
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("head", [b"broken line\r\n", b" folded\r\n"])
+def test_a_line_that_is_no_header_is_refused_and_logged_nowhere(transport, head, caplog):
+    script, _ = answering(b"HTTP/1.1 200 OK\r\n" + head + b"Set-Cookie: canary\r\nContent-Length: 0\r\n\r\n")
+    with serving(script) as server, pytest.raises(OutcomeUnknownError, match="not HTTP as it should be"):
+        send(transport, server.url)
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_has_no_body_may_name_a_length(transport, status):
+    script, _ = answering(b"HTTP/1.1 %d X\r\nContent-Length: 10\r\n\r\n" % status)
+    with serving(script) as server:
+        assert send(transport, server.url).status == status
+
+
 # --- TLS -----------------------------------------------------------------------------------------
 
 
@@ -429,6 +495,41 @@ def test_a_handshake_that_drips_ends_with_the_connect_timeout(transport):
         with pytest.raises(NotSentError):
             send(transport, f"https://127.0.0.1:{server.port}", connect=0.5)
         assert time.monotonic() - started < 1.5
+
+
+def test_a_handshake_behind_a_slow_proxy_ends_with_the_total():
+    def script(peer):
+        peer.read_request()
+        peer.over.wait(0.4)
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        peer.stall()
+
+    with serving(script) as proxy:
+        transport = HttpTransport(evolve(fake_config(), proxy=proxy.url), SystemClock())
+        started = time.monotonic()
+        with pytest.raises(NotSentError):
+            send(transport, "https://cxone.invalid", total=0.7)
+        assert time.monotonic() - started < 1.0
+        transport.close()
+
+
+def test_what_is_left_of_an_answer_inside_tls_is_not_read_as_the_next(authority, tmp_path):
+    extra = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    padded = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: "
+
+    def script(peer):
+        if peer.number == 1:
+            peer.read_request()
+            peer.send(padded + b"y" * (8192 - len(padded) - 4) + b"\r\n\r\n" + extra)
+        peer.read_request()
+        peer.send(b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n")
+
+    transport = tls_transport(authority, tmp_path)
+    with tls_server(authority.issue_cert("127.0.0.1"), script) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        assert send(transport, url).status == 200
+        assert send(transport, url).status == 400
+    transport.close()
 
 
 # --- Every exception of the libraries below ------------------------------------------------------
