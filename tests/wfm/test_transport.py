@@ -279,21 +279,21 @@ def test_a_server_that_drips_byte_by_byte_cannot_outlast_the_total(transport, pa
     def script(peer):
         peer.read_request()
         peer.send(answer[:at_once])
-        peer.drip(answer[at_once:], 0.05)
+        peer.drip(answer[at_once:], 0.1)
 
     with serving(script) as server:
         started = time.monotonic()
         with pytest.raises(OutcomeUnknownError, match="the total time is over"):
             send(transport, server.url, read=5, total=0.6)
-        assert 0.55 < time.monotonic() - started < 0.9
+        assert 0.55 < time.monotonic() - started < 3  # the answer takes at least 5 seconds
 
 
 def test_a_server_that_does_not_read_cannot_outlast_the_total(transport):
     with serving(lambda peer: peer.stall()) as server:
         started = time.monotonic()
         with pytest.raises(OutcomeUnknownError, match="the total time is over"):
-            send(transport, server.url, body=b"x" * 50_000_000, total=0.6)
-        assert time.monotonic() - started < 1.5
+            send(transport, server.url, body=b"x" * 50_000_000, connect=20, read=20, total=0.6)
+        assert time.monotonic() - started < 5
 
 
 def test_nothing_leaves_when_the_total_is_over_already(transport):
@@ -452,7 +452,7 @@ def test_tls_with_a_trusted_certificate_works_and_keeps_the_total(authority, tmp
         peer.read_request()
         peer.send(OK)
         peer.read_request()
-        peer.drip(OK, 0.05)
+        peer.drip(OK, 0.1)
 
     transport = tls_transport(authority, tmp_path)
     with tls_server(authority.issue_cert("127.0.0.1"), script) as server:
@@ -461,7 +461,7 @@ def test_tls_with_a_trusted_certificate_works_and_keeps_the_total(authority, tmp
         started = time.monotonic()
         with pytest.raises(OutcomeUnknownError, match="the total time is over"):
             send(transport, url, total=0.6)
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 3
     transport.close()
 
 
@@ -494,13 +494,13 @@ def test_a_handshake_that_drips_ends_with_the_connect_timeout(transport):
         started = time.monotonic()
         with pytest.raises(NotSentError):
             send(transport, f"https://127.0.0.1:{server.port}", connect=0.5)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 3
 
 
 def test_a_handshake_behind_a_slow_proxy_ends_with_the_total():
     def script(peer):
         peer.read_request()
-        peer.over.wait(0.4)
+        peer.over.wait(1.5)
         peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         peer.stall()
 
@@ -508,8 +508,8 @@ def test_a_handshake_behind_a_slow_proxy_ends_with_the_total():
         transport = HttpTransport(evolve(fake_config(), proxy=proxy.url), SystemClock())
         started = time.monotonic()
         with pytest.raises(NotSentError):
-            send(transport, "https://cxone.invalid", total=0.7)
-        assert time.monotonic() - started < 1.0
+            send(transport, "https://cxone.invalid", connect=10, total=2)
+        assert time.monotonic() - started < 3.2  # the rest of the total, not a new one
         transport.close()
 
 
