@@ -60,14 +60,15 @@ def cost(*, place_audio: bool) -> float:
     assembler = CallAssembler(place_audio=place_audio)
     assembler.stream_started(1, init_message(), 0.0)
     frame, number = bytes(160), 50000
+    position = 1
 
     def run() -> None:
-        audio, start = assembler.audio, run.position  # type: ignore[attr-defined]
-        for index in range(start, start + number):
+        nonlocal position
+        audio = assembler.audio
+        for index in range(position, position + number):
             audio(1, frame, index * 0.02)
-        run.position = start + number  # type: ignore[attr-defined]
+        position += number
 
-    run.position = 1  # type: ignore[attr-defined]
     return min(timeit.repeat(run, number=1, repeat=5)) / number * 1e9
 
 
