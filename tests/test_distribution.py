@@ -23,8 +23,37 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {package.__name__: Path(str(package.__file__)).parent for package in (cxone_wfm, cxone_assist)}
 LONGEST_MODULE = 400
 RUNTIME = {"requests", "attrs", "cattrs", "tenacity", "python-dateutil"}
-EXTRAS = {"cheroot", "typer", "rich", "orjson"}
-NEED_AN_EXTRA = ("cxone_wfm.cli", "cxone_wfm.simulator")
+EXTRAS = {
+    "simulator": {"cheroot"},
+    "server": {"websockets", "picows", "uvloop"},
+    "cli": {"typer", "rich"},
+    "fast": {"orjson"},
+}
+OF_AN_EXTRA = set().union(*EXTRAS.values())
+# What each module may import beside the standard library, the five and ours: the longest prefix counts.
+EXTRA_OF = {
+    "cxone_wfm.cli": {"typer", "rich"},
+    "cxone_wfm.simulator": {"cheroot", "pytest"},
+    "cxone_wfm._json": {"orjson"},
+    "cxone_assist.cli": {"typer", "rich"},
+    "cxone_assist.cli.replay": {"websockets"},
+    "cxone_assist.server": {"websockets"},
+    "cxone_assist.server._picows": {"picows"},
+    "cxone_assist.simulator": {"websockets"},
+    "cxone_assist.simulator.pytest_plugin": {"pytest"},
+}
+NEED_AN_EXTRA = (
+    "cxone_wfm.cli",
+    "cxone_wfm.simulator",
+    "cxone_assist.cli",
+    "cxone_assist.server",
+    "cxone_assist.simulator",
+)
+COMMANDS = ("cxone_wfm.cli", "cxone_assist.cli")
+# A worker of `serve()` is a process that we start, whose main thread and signals are ours.
+MAY_TAKE_SIGNALS = (*COMMANDS, "cxone_assist.server._workers")
+# The endpoint that `load` measures is a program of its own; its last lines answer on standard output.
+MAY_PRINT = {"cxone_assist.simulator._measured"}
 HTTP_STACK = {"requests", "urllib3"}
 MAY_USE_THE_HTTP_STACK = {"cxone_wfm._transport", "cxone_wfm._sockets"}
 
@@ -112,9 +141,9 @@ def test_every_floor_is_one_that_the_floor_run_installs(project: dict[str, objec
     needed, extras = project["dependencies"], project["optional-dependencies"]
     assert isinstance(needed, list)
     assert isinstance(extras, dict)
-    assert {requirement(text) for name in ("simulator", "cli", "fast") for text in extras[name]} == EXTRAS
-    run_time = [*needed, *extras["simulator"], *extras["cli"], *extras["fast"]]
-    floors = {requirement(text): text.partition(">=")[2] for text in run_time}
+    assert {name: {requirement(text) for text in extras[name]} for name in extras if name != "dev"} == EXTRAS
+    run_time = [*needed, *(text for name in EXTRAS for text in extras[name])]
+    floors = {requirement(text): text.partition(">=")[2].partition(";")[0] for text in run_time}
     pinned = dict(
         line.partition(" ")[0].split("==")
         for line in (ROOT / "tests" / "floors.txt").read_text(encoding="utf-8").splitlines()
@@ -154,19 +183,33 @@ def import_apart(hidden: set[str], modules: list[str]) -> subprocess.CompletedPr
 def test_every_module_imports_without_the_extras_but_those_that_are_the_extras() -> None:
     names = [name for name in MODULES if not name.startswith(NEED_AN_EXTRA)]
     assert len(names) > 20
-    done = import_apart(EXTRAS | {"pytest", "click"}, names)
+    done = import_apart(OF_AN_EXTRA | {"pytest", "click"}, names)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_command_imports_without_its_extra_so_that_it_can_say_what_to_install() -> None:
-    done = import_apart(EXTRAS, ["cxone_wfm.cli"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_imports_without_its_extra_so_that_it_can_say_what_to_install(command: str) -> None:
+    done = import_apart(OF_AN_EXTRA, [command])
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_simulator_without_its_extra_says_what_to_install() -> None:
-    done = import_apart(EXTRAS, ["cxone_wfm.simulator"])
+@pytest.mark.parametrize(
+    ("package", "extra"),
+    [
+        ("cxone_wfm.simulator", "simulator"),
+        ("cxone_assist.server", "server"),
+        ("cxone_assist.simulator", "server"),
+    ],
+)
+def test_what_needs_an_extra_says_without_it_what_to_install(package: str, extra: str) -> None:
+    done = import_apart(OF_AN_EXTRA, [package])
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith('pip install "cxone-wfm-sdk[simulator]"')
+    assert done.stderr.splitlines()[-1].endswith(f'pip install "cxone-wfm-sdk[{extra}]"')
+
+
+def test_the_server_imports_where_only_websockets_can_be_installed() -> None:
+    done = import_apart(OF_AN_EXTRA - {"websockets"}, ["cxone_assist.server", "cxone_assist.simulator"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_both_packages_are_typed() -> None:
@@ -195,12 +238,8 @@ def test_that_scan_sees_the_http_stack() -> None:
 @EVERY_MODULE
 def test_a_module_uses_the_standard_library_the_five_and_its_extra(module: Module) -> None:
     import_names = {"requests", "urllib3", "attrs", "attr", "cattrs", "tenacity", "dateutil", *PACKAGES}
-    extra = {
-        "cxone_wfm.cli": {"typer", "rich"},
-        "cxone_wfm.simulator": {"cheroot", "pytest"},
-        "cxone_wfm._json": {"orjson"},
-    }
-    allowed = next((names for prefix, names in extra.items() if module.name.startswith(prefix)), set())
+    prefixes = [prefix for prefix in EXTRA_OF if f"{module.name}.".startswith(f"{prefix}.")]
+    allowed = EXTRA_OF[max(prefixes, key=len)] if prefixes else set()
     assert roots(imports_of(module)) - set(sys.stdlib_module_names) <= import_names | allowed
 
 
@@ -252,9 +291,11 @@ def calls_of(module: Module, *, at_import: bool = False) -> set[str]:
 def test_no_module_prints_configures_logging_or_takes_signals(module: Module) -> None:
     last_words = {name.rpartition(".")[2] for name in calls_of(module)}
     assert last_words & {"basicConfig", "dictConfig", "fileConfig", "setLevel"} == set()
-    assert calls_of(module) & {"print", "input", "breakpoint"} == set()
-    if not module.name.startswith("cxone_wfm.cli"):
-        assert calls_of(module) & {"signal.signal", "sys.exit", "os._exit", "exit", "quit"} == set()
+    assert calls_of(module) & {"input", "breakpoint"} == set()
+    assert module.name in MAY_PRINT or "print" not in calls_of(module)
+    assert module.name.startswith(MAY_TAKE_SIGNALS) or "signal.signal" not in calls_of(module)
+    if not module.name.startswith(COMMANDS):
+        assert calls_of(module) & {"sys.exit", "os._exit", "exit", "quit"} == set()
         writes = [name for name in calls_of(module) if name.startswith(("sys.stdout", "sys.stderr"))]
         assert writes == []
 

@@ -1,0 +1,104 @@
+"""``cxone-assist demo``: a whole call on this machine, from CXone's side to the WAV file."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from ..auth import StaticTokens
+from ..call_events import AudioPlaced, CallEvent
+from ..messages import StreamPerspective
+from ..recording import Recorder
+from ..server import Limits, Server
+from ..simulator import CallReport, plan, play, read_wav, simple_call, speech
+from ..simulator.compare import compare
+from ..testing import init_message
+from .output import Output
+from .show import as_document, in_words
+
+_TOKEN = "demo"  # noqa: S105 - it opens nothing but the demo's own endpoint
+_RATE = 10
+_SECONDS = 20
+_HOLD = (6.0, 9.0)
+_DROP = 14.0
+_LONGEST_SHIFT = 0.25
+"""Seconds of the call, 10 times as fast, that a stretch may lie off: a fortieth of a second here."""
+_SIDES = ((StreamPerspective.TX, "contact", "left"), (StreamPerspective.RX, "agent", "right"))
+
+
+def demo(output: Output, directory: Path | None) -> int:
+    """Play the call. Gives the exit code: 0 only where the recording holds what was played."""
+    directory = Path(tempfile.mkdtemp(prefix="cxone-assist-")) if directory is None else directory
+    before = set(directory.glob("*.wav"))
+    events: list[CallEvent] = []
+    with Recorder(directory) as recorder:
+
+        def on_call(event: CallEvent) -> None:
+            recorder.handle(event)
+            if not isinstance(event, AudioPlaced):
+                events.append(event)
+
+        with Server(
+            authorize=StaticTokens(_TOKEN),
+            on_call=on_call,
+            place_audio=True,
+            inline=True,
+            clock=lambda: time.monotonic() * _RATE,
+            limits=Limits(init_seconds=60.0, close_seconds=60.0),
+        ) as server:
+            output.line(f"An endpoint listens at {server.url}")
+            output.line(
+                f"CXone plays a call of {_SECONDS} seconds to it, {_RATE} times faster: two sockets, a hold"
+                f" from {_HOLD[0]:g} s to {_HOLD[1]:g} s that closes them, a cut at {_DROP:g} s\n"
+            )
+            report = _play(server.url)
+    wavs = sorted(set(directory.glob("*.wav")) - before)
+    start = events[0].at if events else 0.0
+    output.table(
+        "What the endpoint saw, in seconds of the call:",
+        ("at", "event", "detail"),
+        [(f"{event.at - start:6.2f}", type(event).__name__, in_words(event)) for event in events],
+    )
+    compared = _compare(output, report, wavs)
+    ok = report.ok and len(wavs) == 1 and all(each["equal"] for each in compared)
+    for fault in (*report.unreachable, *report.refused, *report.violations, *report.unmet):
+        output.line(f"CXone: {fault}")
+    output.line("")
+    for wav in wavs:
+        output.line(f"The call as a stereo WAV: {wav}")
+    output.line("What was played is what was recorded." if ok else "Something is not as it should be.")
+    output.document(
+        {
+            "ok": ok,
+            "wav": [str(wav) for wav in wavs],
+            "compared": compared,
+            "events": [as_document(event, start=start) for event in events],
+        }
+    )
+    return 0 if ok else 1
+
+
+def _play(url: str) -> CallReport:
+    steps = simple_call(holds=[_HOLD], drops=[_DROP])
+    audio = {side: speech(side, _SECONDS - round(_HOLD[1] - _HOLD[0])) for side, _, _ in _SIDES}
+    return play(url, plan(steps, audio), init_message(authentication_token=_TOKEN), rate=_RATE)
+
+
+def _compare(output: Output, report: CallReport, wavs: list[Path]) -> list[dict[str, object]]:
+    channels = read_wav(wavs[0]) if len(wavs) == 1 else ()
+    compared: list[dict[str, object]] = []
+    rows = []
+    for (side, who, place), recorded in zip(_SIDES, channels, strict=False):
+        found = compare(recorded, report.sent.get(side, []))
+        equal = found.equal and found.samples > 0 and found.worst_shift <= _LONGEST_SHIFT
+        verdict = "equal" if equal else "DIFFERENT"
+        rows.append((who, place, f"{found.samples:,}", f"{len(recorded):,}", verdict))
+        compared.append({"side": who, "played": found.samples, "recorded": len(recorded), "equal": equal})
+    output.line("")
+    output.table(
+        "What was played, and what the WAV holds (the rest is silence), in samples:",
+        ("side", "channel", "played", "recorded", "content"),
+        rows,
+    )
+    return compared

@@ -1,0 +1,241 @@
+"""One socket, from its opening to its end, whatever library it belongs to.
+
+Everything here runs in the server's thread, except ``send()`` and ``close()``, which any may call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Thread
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from ..auth import StaticTokens
+from ..events import AssistEvent, ProtocolViolation, StreamRequested
+from ..messages import WebSocketHookInitializeMessage
+from ..protocol import AssistConnection, State
+from ._delivery import Delivery
+from .stream import Request, Stream, StreamStats, allow_all
+
+if TYPE_CHECKING:
+    from ._hub import Hub
+
+Ask: TypeAlias = Callable[[WebSocketHookInitializeMessage, Request], bool]
+
+log = logging.getLogger("cxone_assist.server")
+
+__all__ = ["GOING_AWAY", "NORMAL", "TRY_AGAIN_LATER", "Session", "Socket"]
+
+NORMAL, GOING_AWAY, TRY_AGAIN_LATER = 1000, 1001, 1013
+_UNAUTHORIZED = "unauthorized"
+_LONGEST_REASON = 120
+
+
+class Socket(Protocol):
+    """What the server asks of a websocket library, in the server's thread only."""
+
+    def send_text(self, text: str) -> None:
+        """Send a text message."""
+
+    def ping(self) -> None:
+        """Send a ping."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+    def unsent(self) -> int:
+        """Return how many bytes the peer has not taken yet."""
+
+
+def _nowhere(payload: bytes, position: int) -> None:
+    """Where audio goes before a stream is accepted: the connection lets none through."""
+
+
+class Session:
+    """What the server knows of one socket."""
+
+    __slots__ = (
+        "_authorize_by",
+        "_conn",
+        "_cut_at",
+        "_delivery",
+        "_hub",
+        "_last_byte",
+        "_last_heard",
+        "_ping_at",
+        "_sink",
+        "_socket",
+        "_stats",
+        "heard",
+        "request",
+        "stream",
+    )
+
+    def __init__(self, hub: Hub, socket: Socket, request: Request) -> None:
+        limits, now = hub.limits, hub.now()
+        self._hub = hub
+        self._socket = socket
+        self._conn = AssistConnection(init_timeout=limits.init_seconds, max_message=limits.message_bytes)
+        self._conn.tick(now)
+        self._authorize_by: float | None = None
+        self._cut_at: float | None = None
+        self._ping_at = now + limits.ping_seconds
+        self._last_byte = now
+        self._last_heard = 0
+        self._stats = StreamStats()
+        self._delivery: Delivery | None = None
+        self._sink: Callable[[bytes, int], None] = _nowhere
+        self.heard = 0
+        """Messages and pongs, but audio, that came."""
+        self.request = request
+        self.stream: Stream | None = None
+        """Once the stream was accepted."""
+
+    # --- what the socket tells -----------------------------------------------------------------
+
+    def binary(self, payload: bytes) -> None:
+        """Take a binary message: the hot path."""
+        event = self._conn.receive_audio(payload, self._sink)
+        if event is not None:
+            self.heard += 1
+            self._handle(event)
+
+    def text(self, message: str) -> None:
+        """Take a text message."""
+        self.heard += 1
+        self._handle(self._conn.receive(message))
+
+    def closed(self, code: int, reason: str) -> None:
+        """Note that the socket is gone."""
+        self._conn.closed(code, reason)
+        if self.stream is not None:
+            self.stream.open = False
+        self._hub.disconnected(self)
+        if self._delivery is not None:
+            self._delivery.end()
+
+    # --- what the clock tells ------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        limits = self._hub.limits
+        if self._cut_at is not None:
+            if now >= self._cut_at:
+                self._socket.abort()
+            return
+        overdue = None if self.stream is not None else self._conn.tick(now)
+        if overdue is not None:
+            self._handle(overdue)
+            return
+        if self._authorize_by is not None and now >= self._authorize_by:
+            self._authorize_by = None
+            self._reject("the authorization took too long", None)
+            return
+        heard = self.heard + self._stats.frames
+        if heard != self._last_heard:
+            self._last_heard, self._last_byte = heard, now
+        elif limits.idle_seconds is not None and now - self._last_byte >= limits.idle_seconds:
+            self._socket.abort()
+            return
+        if now >= self._ping_at:
+            self._ping_at = now + limits.ping_seconds
+            self._socket.ping()
+
+    # --- what a stream or the hub asks for -----------------------------------------------------
+
+    def send(self, text: str) -> None:
+        """Send a text, from any thread."""
+        self._hub.in_thread(lambda: self._send(text))
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket, from any thread."""
+        self._hub.in_thread(lambda: self.close_now(code, reason))
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Close the socket; what still comes is ignored."""
+        self._conn.closed(code, reason)
+        self._end(None, code, reason)
+
+    def _send(self, text: str) -> None:
+        if self._conn.state is not State.STREAMING:
+            return
+        self._socket.send_text(text)
+        self._stats.messages_sent += 1
+        if self._socket.unsent() > self._hub.limits.unsent_bytes:
+            self._socket.abort()
+
+    # --- the handshake -------------------------------------------------------------------------
+
+    def _handle(self, event: AssistEvent) -> None:
+        if isinstance(event, StreamRequested):
+            self._authorize(event.init)
+        elif isinstance(event, ProtocolViolation):
+            self._stats.violations += 1
+            if event.close_code is not None:
+                self._end(event.reply, event.close_code, event.error.fault.value)
+
+    def _authorize(self, init: WebSocketHookInitializeMessage) -> None:
+        authorize = self._hub.authorize
+        if authorize is allow_all:
+            self._decide(init, allowed=True)
+        elif isinstance(authorize, StaticTokens):
+            self._decide(init, allowed=authorize(init))
+        else:
+            self._authorize_by = self._hub.now() + self._hub.limits.authorize_seconds
+            thread = Thread(
+                target=self._ask, args=(authorize, init), name="cxone-assist-authorize", daemon=True
+            )
+            thread.start()
+
+    def _ask(self, authorize: Ask, init: WebSocketHookInitializeMessage) -> None:
+        """Ask the program's own ``authorize``, in a thread that may block."""
+        try:
+            # `is True`: a coroutine, returned by an async function in error, must not let anybody in.
+            allowed = authorize(init, self.request) is True
+        except Exception:
+            log.exception("authorize raised; the stream is refused")
+            allowed = False
+        self._hub.in_thread(lambda: self._decide(init, allowed=allowed))
+
+    def _decide(self, init: WebSocketHookInitializeMessage, *, allowed: bool) -> None:
+        self._authorize_by = None
+        if self._conn.state is not State.REQUESTED:  # closed, or refused for the delay
+            return
+        refusal = self._hub.refusal(init) if allowed else None
+        if not allowed:
+            self._reject(_UNAUTHORIZED, None)
+        elif refusal is not None:
+            self._reject(refusal, TRY_AGAIN_LATER)
+        else:
+            self._accept(init)
+
+    def _reject(self, reason: str, code: int | None) -> None:
+        reply = self._conn.reject(reason)
+        self._end(reply, code or self._conn.close_code or NORMAL, reason)
+
+    def _accept(self, init: WebSocketHookInitializeMessage) -> None:
+        self._socket.send_text(self._conn.accept())  # before any callback: CXone waits for it
+        stream = self.stream = Stream(self, init, self.request, self._stats)
+        hub, stats = self._hub, self._stats
+        delivery = self._delivery = Delivery(stream, hub.callbacks, buffer_seconds=hub.limits.buffer_seconds)
+        hub.accepted(stream, delivery)
+        watch = hub.watch
+
+        def sink(payload: bytes, position: int) -> None:
+            stats.frames += 1
+            stats.samples += len(payload)
+            if watch is not None:
+                watch(stream, payload)
+            delivery.audio(payload, position)
+
+        self._sink = sink
+
+    def _end(self, reply: str | None, code: int, reason: str) -> None:
+        if self._cut_at is None:
+            self._cut_at = self._hub.now() + self._hub.limits.close_seconds
+            if reply is not None:
+                self._socket.send_text(reply)
+            self._socket.close(code, reason[:_LONGEST_REASON])

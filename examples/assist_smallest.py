@@ -1,0 +1,23 @@
+"""The smallest endpoint: prints how loud each side is, once a second."""
+
+import os
+
+from cxone_assist import StaticTokens, mulaw
+from cxone_assist.server import Stream, serve
+
+
+def on_audio(stream: Stream, ulaw: bytes, position: int) -> None:
+    if position % 8000 == 0:
+        print(
+            f"{stream.contact_id} {stream.perspective} {position // 8000} s {mulaw.level(ulaw):.0f} dB",
+            flush=True,
+        )
+
+
+serve(
+    authorize=StaticTokens(os.environ["ASSIST_TOKEN"]),
+    on_audio=on_audio,
+    port=int(os.environ.get("ASSIST_PORT", "8080")),
+    drain_seconds=1.0,
+    ready=lambda port: print(f"listening on {port}", flush=True),
+)
