@@ -291,8 +291,9 @@ def _write(record: AttrsInstance, faults: list[str], path: str) -> dict[str, obj
     extra: Mapping[str, object] = {}
     for attribute in fields(type(record)):
         value = getattr(record, attribute.name)
-        if "wire" not in attribute.metadata:
+        if attribute.name == "extra":
             extra = value
+        if "wire" not in attribute.metadata:
             continue
         key, kind = attribute.metadata["wire"]
         if value is None:

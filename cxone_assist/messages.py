@@ -182,6 +182,8 @@ class WebSocketHookInitializeMessage:
     )
     format: str | None = field(default=None, metadata=wire("format", TEXT))
     extra: Mapping[str, JsonValue] = field(default=NO_EXTRA, repr=key_count)
+    text: str = field(default="", eq=False, repr=hidden)
+    """The message as it came, empty where none did: a secret, for the token is in it."""
 
     @property
     def dialect(self) -> Dialect:
@@ -196,7 +198,7 @@ class WebSocketHookInitializeMessage:
         Raises:
             RemoteProtocolError: the text is not JSON, or holds no initialize message.
         """
-        return read_init(_wire.load_object(_wire.decode_utf8(text)), [])
+        return read_init(_wire.decode_utf8(text), [])
 
     def to_json(self) -> str:
         """Return the message as CXone sends it.
@@ -225,12 +227,13 @@ def is_init(document: Mapping[str, JsonValue]) -> bool:
     return not _INIT_KEYS.isdisjoint(document)
 
 
-def read_init(document: Mapping[str, JsonValue], warnings: list[str]) -> WebSocketHookInitializeMessage:
-    """Return the initialize message in an object, and add to ``warnings`` what could not be read.
+def read_init(text: str, warnings: list[str]) -> WebSocketHookInitializeMessage:
+    """Return the initialize message in a text, and add to ``warnings`` what could not be read.
 
     Raises:
-        RemoteProtocolError: ``NOT_AN_INIT``.
+        RemoteProtocolError: as ``_wire.load_object()``, or ``NOT_AN_INIT``.
     """
+    document = _wire.load_object(text)
     if not is_init(document):
         raise RemoteProtocolError(Fault.NOT_AN_INIT, "it has no executionInfo")
     init = _wire.read(WebSocketHookInitializeMessage, document, warnings)
@@ -239,7 +242,7 @@ def read_init(document: Mapping[str, JsonValue], warnings: list[str]) -> WebSock
         warnings.append("executionInfo names no contactId and busNo; the call cannot be identified")
     if not isinstance(init.stream_perspective, StreamPerspective):
         warnings.append("streamPerspective is none of TX, RX, MIX")
-    return init
+    return evolve(init, text=text)
 
 
 @frozen(kw_only=True)

@@ -195,7 +195,7 @@ class AssistConnection(Connection):
     def _receive_init(self, text: str) -> AssistEvent:
         warnings: list[str] = []
         try:
-            init = read_init(_wire.load_object(text), warnings)
+            init = read_init(text, warnings)
         except RemoteProtocolError as error:
             self._machine.step(Input.TEXT)
             return self._end(error, POLICY_VIOLATION)

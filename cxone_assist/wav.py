@@ -30,6 +30,9 @@ class Encoding(Enum):
 _TAGS: Final = {Encoding.PCM16: 1, Encoding.ULAW: 7}
 _BITS: Final = {Encoding.PCM16: 16, Encoding.ULAW: 8}
 _SILENCE: Final = {Encoding.PCM16: b"\0", Encoding.ULAW: bytes([mulaw.SILENCE])}
+_EXTENSIBLE: Final = 0xFFFE  # the tag of a format chunk that has the real one further on
+_SHORTEST_LAYOUT: Final = 16
+_EXTENSIBLE_LAYOUT: Final = 26  # up to the end of the real tag
 _LARGEST: Final = 0xFFFFFFFF  # a RIFF size has 32 bits
 _BLOCK: Final = 1 << 16  # bytes of silence written at once
 
@@ -167,7 +170,7 @@ def _parse(content: bytes) -> WavAudio:
         name, size = struct.unpack("<4sI", head)
         body = start + 8
         if name == b"fmt ":
-            layout = content[body : body + min(size, 16)]
+            layout = content[body : body + min(size, _EXTENSIBLE_LAYOUT)]
         elif name == b"data":
             return _read_data(layout, content[body : body + size])
         start = body + size + size % 2
@@ -175,14 +178,17 @@ def _parse(content: bytes) -> WavAudio:
 
 
 def _read_data(layout: bytes, data: bytes) -> WavAudio:
-    if len(layout) != 16:  # noqa: PLR2004 - the least that the format chunk has
+    if len(layout) < _SHORTEST_LAYOUT:
         raise ValueError("the WAV file has no format chunk before its data")
-    tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", layout)
+    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", layout)
+    if tag == _EXTENSIBLE and len(layout) == _EXTENSIBLE_LAYOUT:
+        (tag,) = struct.unpack_from("<H", layout, _EXTENSIBLE_LAYOUT - 2)
     encoding = next((known for known in Encoding if (_TAGS[known], _BITS[known]) == (tag, bits)), None)
     if encoding is None or channels not in (1, 2) or rate != SAMPLE_RATE:
         raise ValueError(
             f"the WAV file has format tag {tag}, {bits} bits, {channels} channels and {rate} Hz; "
-            "this reads µ-law (7) of 8 bits or PCM (1) of 16 bits, one or two channels, 8000 Hz"
+            "this reads µ-law (7) of 8 bits or PCM (1) of 16 bits, one or two channels, 8000 Hz: "
+            "`sox IN.wav -r 8000 -e mu-law OUT.wav` makes one"
         )
     frame = channels * bits // 8
     data = data[: len(data) // frame * frame]

@@ -8,11 +8,11 @@ from cxone_assist.server import serve
 
 with Recorder(sys.argv[1]) as recorder:
     serve(
-        authorize=StaticTokens(os.environ["ASSIST_TOKEN"]),
+        authorize=StaticTokens(os.environ["CXONE_ASSIST_TOKEN"]),
         on_call=recorder.handle,
         place_audio=True,
         inline=True,
-        port=int(os.environ.get("ASSIST_PORT", "8080")),
-        drain_seconds=1.0,
+        port=int(os.environ.get("CXONE_ASSIST_PORT", "8080")),
+        drain_seconds=0.0,
         ready=lambda port: print(f"listening on {port}", flush=True),
     )

@@ -15,9 +15,9 @@ def on_audio(stream: Stream, ulaw: bytes, position: int) -> None:
 
 
 serve(
-    authorize=StaticTokens(os.environ["ASSIST_TOKEN"]),
+    authorize=StaticTokens(os.environ["CXONE_ASSIST_TOKEN"]),
     on_audio=on_audio,
-    port=int(os.environ.get("ASSIST_PORT", "8080")),
-    drain_seconds=1.0,
+    port=int(os.environ.get("CXONE_ASSIST_PORT", "8080")),
+    drain_seconds=0.0,
     ready=lambda port: print(f"listening on {port}", flush=True),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from ssl import SSLContext, SSLError, create_default_context
 from typing import Annotated
 
 import typer
@@ -34,6 +35,13 @@ Token = Annotated[
 BusNo = Annotated[int, typer.Option(help="The business unit.")]
 ContactId = Annotated[int, typer.Option(help="The contact.")]
 
+Ca = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, readable=True, help="For wss://: trust the certificates in this file."
+    ),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -57,6 +65,15 @@ def _init(token: str, bus_no: int, contact_id: int, dialect: str) -> WebSocketHo
     init = makers[dialect]()
     info = evolve(init.execution_info, bus_no=bus_no, contact_id=contact_id)
     return evolve(init, authentication_token=token, execution_info=info)
+
+
+def _tls(output: Output, ca: Path | None) -> SSLContext | None:
+    """Return what to trust, None for what the system trusts."""
+    try:
+        return None if ca is None else create_default_context(cafile=ca)
+    except SSLError:
+        output.failure(f"{ca} holds no certificates in PEM form")
+        raise typer.Exit(4) from None
 
 
 @app.callback()
@@ -136,6 +153,7 @@ def call(
     rate: Annotated[str, typer.Option(help="Times faster than real, or max.")] = "1.0",
     seed: Annotated[int, typer.Option(help="Of what a scenario leaves to chance.")] = 0,
     token: Token = "",
+    ca: Ca = None,
     bus_no: BusNo = 4602609,
     contact_id: ContactId = 506314056968,
     as_json: AsJson = False,
@@ -160,6 +178,7 @@ def call(
         output,
         url,
         init=init,
+        ssl=_tls(output, ca),
         audio=audio,
         scenario=scenario,
         holds=hold or (),
@@ -175,7 +194,11 @@ def call(
 def check(
     url: Url,
     junit: Annotated[Path | None, typer.Option(dir_okay=False, help="Write JUnit XML here, too.")] = None,
+    silence: Annotated[
+        float, typer.Option(min=0, help="Seconds of silence, as on hold, that must not close a stream.")
+    ] = 1.0,
     token: Token = "",
+    ca: Ca = None,
     bus_no: BusNo = 4602609,
     contact_id: ContactId = 506314056968,
     as_json: AsJson = False,
@@ -189,13 +212,15 @@ def check(
         from .check import check as run_check  # here, for it needs the extra `server`  # noqa: PLC0415
     output = Output.make(as_json=as_json)
     init = _init(token, bus_no, contact_id, "documented")
-    raise typer.Exit(run_check(output, url, init=init, junit_file=junit))
+    code = run_check(output, url, init=init, ssl=_tls(output, ca), silence=silence, junit_file=junit)
+    raise typer.Exit(code)
 
 
 @app.command()
 def load(
     url: Annotated[
-        str | None, typer.Argument(help="The endpoint, ws:// only; else one of ours, with delivery times.")
+        str | None,
+        typer.Argument(help="The endpoint; else one of ours on this machine, with delivery times."),
     ] = None,
     streams: Annotated[int, typer.Option(min=1, help="How many at once; two make a call.")] = 100,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
@@ -204,18 +229,20 @@ def load(
         typer.Option(min=1, help="Add so many again and again, until something is lost or late."),
     ] = None,
     token: Token = "",
+    ca: Ca = None,
     as_json: AsJson = False,
 ) -> None:
     """Load an endpoint with streams of 160 bytes every 20 ms, and tell what it took.
 
-    Exits with 0 where nothing was lost, and as far as can be told nothing late; 1 where something was, 5
-    where the endpoint refuses streams or cannot be reached.
+    Exits with 0 where nothing was lost, and as far as can be told nothing late, with --ramp in the first
+    run at least; 1 where something was, 5 where the endpoint refuses streams or cannot be reached.
     """
     with _extras_needed():
         from .load import load as run_load  # here, for it needs the extra `server`  # noqa: PLC0415
     output = Output.make(as_json=as_json)
     init = _init(token, 4602609, 0, "documented")
-    raise typer.Exit(run_load(output, url, init=init, streams=streams, seconds=seconds, ramp=ramp))
+    ssl = _tls(output, ca)
+    raise typer.Exit(run_load(output, url, init=init, ssl=ssl, streams=streams, seconds=seconds, ramp=ramp))
 
 
 @app.command()
@@ -226,6 +253,7 @@ def replay(
     to: Annotated[str | None, typer.Option(help="The endpoint to play them to, one after the other.")] = None,
     speed: Annotated[float, typer.Option(min=0.01, help="How many times faster than they came.")] = 1.0,
     record: Annotated[Path | None, _directory("Without --to: record the call here.")] = None,
+    ca: Ca = None,
     as_json: AsJson = False,
 ) -> None:
     """Play captures again: to an endpoint, or straight into calls, which waits for nothing.
@@ -235,4 +263,5 @@ def replay(
     with _extras_needed():
         from .replay import replay as run_replay  # here, for it needs the extra `server`  # noqa: PLC0415
     output = Output.make(as_json=as_json)
-    raise typer.Exit(run_replay(output, files, url=to, speed=speed, directory=record))
+    ssl = _tls(output, ca)
+    raise typer.Exit(run_replay(output, files, url=to, ssl=ssl, speed=speed, directory=record))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import ssl as ssl_module
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..messages import StreamPerspective, WebSocketHookInitializeMessage
 from ..mulaw import SAMPLE_RATE
-from ..simulator import Action, CallReport, Step, parse_scenario, plan, play, read_wav, simple_call, speech
+from ..simulator import Action, CallReport, Step, parse_scenario, plan, play, simple_call, speech
+from ..wav import read_wav
 from .output import Output
 
 __all__ = ["call", "read_audio"]
@@ -18,13 +20,20 @@ def read_audio(contact: Path | None, agent: Path | None) -> dict[StreamPerspecti
     """Return what both sides say: of the files, of a stereo file both, else tones of our own."""
     if contact is None:
         return {side: speech(side) for side in (StreamPerspective.TX, StreamPerspective.RX)}
-    channels = read_wav(contact)
+    channels = _channels(contact)
     audio = {StreamPerspective.TX: channels[0], StreamPerspective.MIX: channels[0]}
     if agent is not None:
-        channels = (channels[0], read_wav(agent)[0])
-    if len(channels) > 1:
+        audio[StreamPerspective.RX] = _channels(agent)[0]
+    elif len(channels) > 1:
         audio[StreamPerspective.RX] = channels[1]
     return audio
+
+
+def _channels(path: Path) -> tuple[bytes, ...]:
+    try:
+        return read_wav(path).channels
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def call(
@@ -32,6 +41,7 @@ def call(
     url: str,
     *,
     init: WebSocketHookInitializeMessage,
+    ssl: ssl_module.SSLContext | None,
     audio: dict[StreamPerspective, bytes],
     scenario: Path | None,
     holds: Sequence[str],
@@ -59,7 +69,7 @@ def call(
         what = f" {action.what}" if action.what else ""
         output.line(f"{action.at:7.2f} s  {action.perspective}  {action.kind.name.lower()}{what}")
 
-    report = play(url, plan(steps, audio, seed=seed), init, rate=speed, on_action=show)
+    report = play(url, plan(steps, audio, seed=seed), init, rate=speed, ssl=ssl, on_action=show)
     _show(output, report)
     return report.exit_code
 

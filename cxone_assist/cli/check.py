@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl as ssl_module
 from pathlib import Path
 
 from attrs import asdict
@@ -14,7 +15,15 @@ from .output import Output
 _OK = {Outcome.PASSED: True, Outcome.WARNING: None, Outcome.SKIPPED: None}
 
 
-def check(output: Output, url: str, *, init: WebSocketHookInitializeMessage, junit_file: Path | None) -> int:
+def check(
+    output: Output,
+    url: str,
+    *,
+    init: WebSocketHookInitializeMessage,
+    ssl: ssl_module.SSLContext | None,
+    silence: float,
+    junit_file: Path | None,
+) -> int:
     """Check the endpoint. Gives the exit code: 0, 1 where something failed, 5 where nobody answered."""
 
     def show(result: CheckResult) -> None:
@@ -22,7 +31,7 @@ def check(output: Output, url: str, *, init: WebSocketHookInitializeMessage, jun
         if result.outcome in (Outcome.FAILED, Outcome.WARNING):
             output.line(f"       {result.why}")
 
-    results = run_check(url, init, on_result=show)
+    results = run_check(url, init, silence=silence, ssl=ssl, on_result=show)
     passed = sum(result.outcome is Outcome.PASSED for result in results)
     code = exit_code(results)
     output.line(f"\n{passed} of {len(results)} passed" + ("" if code == 0 else "; the endpoint needs work"))

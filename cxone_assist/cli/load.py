@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ssl as ssl_module
+from contextlib import ExitStack
+
 from attrs import asdict
 
 from ..messages import WebSocketHookInitializeMessage
-from ..simulator.load import LoadError, LoadReport, find_ceiling, measured_endpoint
-from ..simulator.load import load as put_load
+from ..simulator.load import (
+    LoadError,
+    LoadReport,
+    MeasuredEndpoint,
+    OtherEndpoint,
+    find_ceiling,
+    measured_endpoint,
+)
 from .output import Output
 
 __all__ = ["load"]
+
+_BOTTLENECK = 0.01
+"""Seconds that frames may leave late before the figures say more about this machine than the endpoint."""
 
 
 def load(
@@ -17,38 +29,47 @@ def load(
     url: str | None,
     *,
     init: WebSocketHookInitializeMessage,
+    ssl: ssl_module.SSLContext | None,
     streams: int,
     seconds: float,
     ramp: int | None,
 ) -> int:
     """Load the endpoint, or without ``url`` one of our own.
 
-    Gives the exit code: 0 where nothing was lost or late, 5 where nobody answered.
+    Gives the exit code: 0 where nothing was lost or late, or with ``ramp`` where that is so of the first
+    run; 1 where something was; 5 where nobody answered.
     """
     reports: list[LoadReport] = []
-
-    def show(report: LoadReport) -> None:
-        reports.append(report)
-        _show(output, report)
-
-    try:
-        if url is not None:
-            show(put_load(url, streams=streams, seconds=seconds, init=init))
-        else:
-            with measured_endpoint() as endpoint:
+    fault = ""
+    with ExitStack() as stack:
+        try:
+            endpoint: OtherEndpoint | MeasuredEndpoint
+            if url is None:
+                endpoint = stack.enter_context(measured_endpoint())
+            else:
+                endpoint = OtherEndpoint(url, init, ssl)
+            runs = find_ceiling(endpoint, start=streams, step=ramp or 0, seconds=seconds)
+            for report in runs:
+                reports.append(report)
+                _show(output, report)
                 if ramp is None:
-                    show(endpoint.load(streams=streams, seconds=seconds))
-                else:
-                    for report in find_ceiling(endpoint, start=streams, step=ramp, seconds=seconds):
-                        show(report)
-    except (LoadError, OSError) as error:
-        output.failure(str(error))
-        return 5
+                    break
+        except (LoadError, OSError) as error:
+            fault = str(error) or type(error).__name__
+            output.failure(fault)
     clean = [report.streams for report in reports if report.clean]
     if ramp is not None:
         output.line(f"\nNothing lost and nothing late with up to {max(clean, default=0)} streams.")
-    output.document({"ceiling": max(clean, default=0), "runs": [asdict(report) for report in reports]})
-    return 0 if clean else 1
+    output.document(
+        {
+            "ceiling": max(clean, default=0),
+            "fault": fault,
+            "runs": [asdict(report) | {"clean": report.clean} for report in reports],
+        }
+    )
+    if clean:
+        return 0
+    return 1 if reports else 5
 
 
 def _show(output: Output, report: LoadReport) -> None:
@@ -59,6 +80,8 @@ def _show(output: Output, report: LoadReport) -> None:
         f" this side {report.generator_cpu:.0%} of a core,"
         f" {report.worst_send_lateness * 1000:.1f} ms late at worst"
     )
+    if report.worst_send_lateness > _BOTTLENECK:
+        output.line("    this side was late itself: the figures say little about the endpoint")
     seen = report.endpoint
     if seen:
         output.line(

@@ -41,18 +41,18 @@ class Output:
         mark, style = {True: ("ok", "green"), None: ("look", "yellow"), False: ("FAILED", "bold red")}[ok]
         self.console.print(Text.assemble((f"{mark:<6}", style), f" {name}  {printable(result)}".rstrip()))
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
         """A table: with lines on a terminal, with spaces alone elsewhere."""
         if not self.as_json:
             self.console.print(Text(title))
             self.console.print(self.grid(columns, rows))
 
-    def grid(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-        """The table itself."""
+    def grid(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+        """The table itself. A cell that is a ``Text`` is shown as it is: it must not be what others wrote."""
         lines = box.ROUNDED if self.console.is_terminal else None
         table = Table(*columns, box=lines, pad_edge=lines is not None)
         for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
+            table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
         return table
 
     def document(self, value: object) -> None:

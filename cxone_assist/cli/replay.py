@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl as ssl_module
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import Thread
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from ..call_events import AudioPlaced
 from ..calls import CallAssembler
 from ..capture import Capture, assemble
 from ..capture import replay as replay_capture
 from ..recording import Recorder
+from ..simulator._client import dial
 from .output import Output
 from .show import as_document, in_words
 
 
 def replay(
-    output: Output, files: Sequence[Path], *, url: str | None, speed: float, directory: Path | None
+    output: Output,
+    files: Sequence[Path],
+    *,
+    url: str | None,
+    ssl: ssl_module.SSLContext | None,
+    speed: float,
+    directory: Path | None,
 ) -> int:
     """Play the captures. Gives the exit code: 0, 4 where a file is no capture, 5 where nobody answers."""
     try:
@@ -34,19 +42,31 @@ def replay(
         return 0
     try:
         for capture in captures:
-            _send(capture, url, speed)
+            asyncio.run(_send(capture, url, ssl, speed))
             output.line(f"{len(capture.records)} messages sent to {url}")
-    except (OSError, WebSocketException) as error:
+    except (OSError, WebSocketException, asyncio.TimeoutError) as error:
         output.failure(str(error) or type(error).__name__)
         return 5
     return 0
 
 
-def _send(capture: Capture, url: str, speed: float) -> None:
-    with connect(url, compression=None, proxy=None, ping_interval=None, max_queue=None) as websocket:
-        # What the endpoint says is read, so that it is never held up, and not looked at.
-        Thread(target=lambda: [None for _ in websocket], daemon=True).start()
-        replay_capture(capture, websocket.send, sleep=time.sleep, speed=speed)
+async def _send(capture: Capture, url: str, ssl: ssl_module.SSLContext | None, speed: float) -> None:
+    loop = asyncio.get_running_loop()
+    async with dial(url, ssl) as websocket:
+
+        def send(message: str | bytes) -> None:
+            asyncio.run_coroutine_threadsafe(websocket.send(message), loop).result()
+
+        reader = asyncio.create_task(_read(websocket))
+        await asyncio.to_thread(replay_capture, capture, send, sleep=time.sleep, speed=speed)
+    await reader
+
+
+async def _read(websocket: ClientConnection) -> None:
+    """Take what the endpoint says, so that it is never held up, and look at none of it."""
+    with suppress(ConnectionClosed):
+        async for _ in websocket:
+            pass
 
 
 def _assemble(output: Output, captures: Sequence[Capture], directory: Path | None) -> None:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import BinaryIO
 
-from attrs import define
+from attrs import frozen
 from rich.live import Live
 
 from ..auth import StaticTokens
 from ..call_events import AudioPlaced, CallEvent
-from ..capture import CaptureWriter
-from ..messages import StreamPerspective
-from ..mulaw import SAMPLE_RATE, peak
+from ..messages import WebSocketHookInitializeMessage
 from ..recording import Recorder
-from ..server import Authorize, Server, Stream, allow_all
+from ..server import Authorize, Request, Server, Stream, allow_all
+from .board import Board
+from .captures import Captures
 from .output import Output
 from .show import as_document, in_words
 
 _REFRESH_SECONDS = 0.25
-_DRAIN_SECONDS = 2.0
-_COLUMNS = ("contact", "side", "seconds", "level", "frames", "state")
-_METER = 20
-_FULL_SCALE = 32124
-_SILENT_SECONDS = 1.0
+_INTERRUPTED = 130  # what a shell calls the end by Ctrl-C
 
 
 def serve(
@@ -42,130 +36,150 @@ def serve(
     directory: Path | None,
     captures: Path | None,
 ) -> int:
-    """Serve until Ctrl-C or SIGTERM. Gives the exit code."""
-    authorize: Authorize = StaticTokens(*tokens) if tokens else allow_all
-    live = output.console.is_terminal and not output.as_json
+    """Serve until Ctrl-C or SIGTERM. Gives the exit code: 130 where a second one cut the end short."""
+    board = Board()
+    screen = _Screen(output, board)
+    capture = None if captures is None else Captures(captures)
     with ExitStack() as stack:
         recorder = None if directory is None else stack.enter_context(Recorder(directory))
+
+        def on_audio(stream: Stream, ulaw: bytes, _position: int) -> None:
+            board.hear(stream, ulaw)
+            if capture is not None:
+                capture.audio(stream, ulaw)
 
         def on_call(event: CallEvent) -> None:
             if recorder is not None:
                 recorder.handle(event)
             if not isinstance(event, AudioPlaced):
-                output.document(as_document(event))
-                if not live:
-                    output.line(f"{type(event).__name__:<16} {in_words(event)}")
+                screen.tell(event)
 
         server = Server(
-            authorize=authorize,
-            on_start=None if captures is None else _Captures(captures).open,
-            on_audio=_remember,
+            authorize=_authorize(tokens, screen.tell),
+            on_start=None if capture is None else capture.start,
+            on_audio=on_audio,
             on_call=on_call,
-            on_end=_close_capture,
+            on_end=None if capture is None else capture.end,
             place_audio=recorder is not None,
             inline=True,
             host=host,
             port=port,
         )
         try:
-            server.start()
-        except OSError as error:
-            output.failure(f"{host}:{port} cannot be listened on: {error.strerror}")
-            return 1
-        stack.callback(server.close, _DRAIN_SECONDS)
-        output.document({"url": server.url})
-        output.line(f"Listening at {server.url}; Ctrl-C ends it.")
-        if not tokens:
-            output.failure("No --token is given: everybody who reaches the address may stream.")
-        with _ended_by_signals():
-            _watch(output, server, live=live)
+            with _ended_by_signals(screen.end):
+                try:
+                    server.start()
+                except OSError as error:
+                    output.failure(f"{host}:{port} cannot be listened on: {error.strerror}")
+                    return 1
+                output.document({"url": server.url})
+                output.line(f"Listening at {server.url}; Ctrl-C ends it.")
+                if not tokens:
+                    output.failure("No --token is given: everybody who reaches the address may stream.")
+                screen.show()
+            output.line("Closing the streams; Ctrl-C again ends it at once.")
+            server.close()
+            screen.end()
+            screen.show()
+        except KeyboardInterrupt:
+            return _INTERRUPTED
     return 0
 
 
-@define
-class _Seen:
-    """What the table wants to know of a stream."""
+@frozen
+class _TurnedAway:
+    """A stream whose token was wrong: what somebody who waits for a stream in vain wants to know."""
 
-    heard: float = 0.0
-    ulaw: bytes = b""
-    capture: CaptureWriter | None = None
-    file: BinaryIO | None = None
+    contact_id: int | None
+    address: str
 
 
-def _seen(stream: Stream) -> _Seen:
-    if not isinstance(stream.data, _Seen):
-        stream.data = _Seen()
-    return stream.data
+def _authorize(tokens: Sequence[str], tell: Callable[[_TurnedAway], object]) -> Authorize:
+    if not tokens:
+        return allow_all
+    known = StaticTokens(*tokens)
+
+    def authorize(init: WebSocketHookInitializeMessage, request: Request) -> bool:
+        allowed = known(init)
+        if not allowed:
+            tell(_TurnedAway(init.execution_info.contact_id, request.address))
+        return allowed
+
+    return authorize
 
 
-def _remember(stream: Stream, ulaw: bytes, _position: int) -> None:
-    seen = _seen(stream)
-    seen.heard, seen.ulaw = time.monotonic(), ulaw
-    if seen.capture is not None:
-        seen.capture.received(ulaw, seen.heard)
+class _Screen:
+    """Shows what it is told, by any thread, and on a terminal the table below it."""
 
+    def __init__(self, output: Output, board: Board) -> None:
+        self._output = output
+        self._board = board
+        self._started = time.monotonic()
+        self._told: SimpleQueue[CallEvent | _TurnedAway | None] = SimpleQueue()
 
-class _Captures:
-    """Captures every stream into a file of its own; tokens and parameters are left out."""
+    def tell(self, what: CallEvent | _TurnedAway) -> None:
+        """Show an event soon."""
+        self._told.put(what)
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._numbers = count(1)
+    def end(self) -> None:
+        """End ``show()``, once everything was shown; a signal handler may call it."""
+        self._told.put(None)
 
-    def open(self, stream: Stream) -> None:
-        side = stream.perspective.value if isinstance(stream.perspective, StreamPerspective) else "other"
-        name = f"{stream.bus_no}-{stream.contact_id}-{side}-{os.getpid()}-{next(self._numbers)}.cxcap"
-        seen, now = _seen(stream), time.monotonic()
-        seen.file = (self._directory / name).open("xb")
-        seen.capture = CaptureWriter(seen.file, now=now, started=time.time())
-        seen.capture.received(stream.init.to_json(), now)
+    def show(self) -> None:
+        """Show what is told until the end is asked for."""
+        output = self._output
+        with ExitStack() as stack:
+            live = None
+            if output.console.is_terminal and not output.as_json:
+                live = stack.enter_context(Live(console=output.console, auto_refresh=False))
+            while self._show_events():
+                if live is not None:
+                    live.update(self._board.table(output), refresh=True)
 
+    def _show_events(self) -> bool:
+        """Show what is told in the next quarter of a second; False where the end was asked for."""
+        until = time.monotonic() + _REFRESH_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            try:
+                told = self._told.get(timeout=left)
+            except Empty:
+                return True
+            if told is None:
+                return False
+            self._show(told)
+        return True
 
-def _close_capture(stream: Stream) -> None:
-    seen = _seen(stream)
-    if seen.capture is not None and seen.file is not None:
-        seen.capture.closed(None, "", time.monotonic())
-        seen.file.close()
-
-
-def _watch(output: Output, server: Server, *, live: bool) -> None:
-    """Show the streams until the end is asked for."""
-    try:
-        if not live:
-            while True:
-                time.sleep(_REFRESH_SECONDS)
-        with Live(console=output.console, auto_refresh=False) as screen:
-            while True:
-                screen.update(output.grid(_COLUMNS, map(_row, server.streams)), refresh=True)
-                time.sleep(_REFRESH_SECONDS)
-    except KeyboardInterrupt:
-        return
-
-
-def _row(stream: Stream) -> Sequence[str]:
-    stats = stream.stats
-    seen = _seen(stream)
-    silent = time.monotonic() - seen.heard > _SILENT_SECONDS
-    bar = 0 if silent else round(_METER * (peak(seen.ulaw) / _FULL_SCALE) ** 0.5)
-    return (
-        str(stream.contact_id),
-        str(stream.perspective),
-        f"{stats.samples / SAMPLE_RATE:.1f}",
-        ("#" * bar).ljust(_METER, "."),
-        str(stats.frames),
-        "silent" if silent else "audio",
-    )
+    def _show(self, told: CallEvent | _TurnedAway) -> None:
+        output = self._output
+        at = time.strftime("%H:%M:%S")
+        if isinstance(told, _TurnedAway):
+            output.line(
+                f"{at}  {told.contact_id}  TurnedAway      from {told.address}: its token is none of ours"
+            )
+            output.document({"event": "TurnedAway", "contactId": told.contact_id, "address": told.address})
+            return
+        self._board.handle(told)
+        document = as_document(told, start=self._started)
+        output.line(f"{at}  {document['contactId']}  {document['event']:<14}  {in_words(told)}")
+        output.document(document)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: this is a program, and its process is its own."""
+def _ended_by_signals(end: Callable[[], object]) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM call ``end``, and the next do what they did before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    before = signal.signal(signal.SIGTERM, end)
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        end()
+
+    for number in before:
+        signal.signal(number, handle)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        restore()

@@ -1,8 +1,8 @@
-"""From a socket to the callbacks of its stream: a bounded buffer, and a thread that empties it.
+"""From a socket to the callbacks of its stream: directly, or by way of a thread that may block.
 
 The server's thread only ever puts audio in, so a callback that blocks holds up nobody: not the
 socket, not the other streams. Where the caller promises fast audio callbacks, they are called in the
-server's thread itself once ``on_start`` has returned and the buffer is empty.
+server's thread itself, once ``on_start`` has returned and all audio that waited for it was handed over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attrs import frozen
 
 from ..call_events import CallEvent
 from ..mulaw import SAMPLE_RATE
-from .stream import Stream
+from .stream import Stream, StreamStats
 
 __all__ = ["CallDelivery", "Callbacks", "Delivery"]
 
@@ -47,129 +47,150 @@ def _nothing(stream: Stream, payload: bytes, position: int) -> None:
 
 
 class Delivery:
-    """Calls ``on_start``, ``on_audio`` and ``on_end`` of one stream: in this order, never two at once."""
+    """Calls ``on_start``, ``on_audio`` and ``on_end`` of one stream: in this order, never two at once.
 
-    __slots__ = (
-        "__weakref__",
-        "_buffer",
-        "_callbacks",
-        "_capacity",
-        "_changed",
-        "_ended",
-        "_held",
-        "_inline",
-        "_on_audio",
-        "_stream",
-        "_thread",
-        "_waits",
-        "audio",
-    )
+    ``audio()`` is called for every frame of every stream. With thousands of streams nothing of a stream
+    is in the processor's cache when its next frame comes, so what counts there is how many objects are
+    touched.
+    """
+
+    __slots__ = ("__weakref__", "_backlog", "_callbacks", "_on_audio", "_stats", "_thread", "stream")
 
     def __init__(self, stream: Stream, callbacks: Callbacks, *, buffer_seconds: float) -> None:
-        self._stream = stream
+        self.stream = stream
+        self._stats = stream.stats
         self._callbacks = callbacks
         self._on_audio = callbacks.on_audio or _nothing
-        self._capacity = round(buffer_seconds * SAMPLE_RATE)
-        self._buffer: deque[tuple[bytes, int]] = deque()
-        self._held = 0
-        self._changed = Condition()
-        self._ended = False
+        self._backlog: _Backlog | None = None
+        """Where audio waits; None where it does not."""
         self._thread: Thread | None = None
-        self._inline = callbacks.inline or callbacks.on_audio is None
-        self._waits = callbacks.on_start is not None or not self._inline
-        self.audio: Callable[[bytes, int], None] = self._keep if self._waits else self._hand_over
-        """Takes a frame and its position, in the server's thread."""
-        if self._waits:
-            self._start_thread(self._run)
+        direct = callbacks.inline or callbacks.on_audio is None
+        if callbacks.on_start is not None or not direct:
+            capacity = round(buffer_seconds * SAMPLE_RATE)
+            self._backlog = _Backlog(capacity, self._stats, passing=direct)
+            self._start_thread(self._run, self._backlog)
+
+    # --- in the server's thread ----------------------------------------------------------------
+
+    def audio(self, payload: bytes) -> None:
+        """Take a frame."""
+        stats = self._stats
+        position = stats.samples
+        stats.samples = position + len(payload)
+        stats.frames += 1
+        backlog = self._backlog
+        if backlog is None or not backlog.put(payload, position):
+            self._hand_over(payload, position)
 
     def end(self) -> None:
-        """No more audio comes: what is in the buffer is still handed over, then ``on_end`` is called."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-            running = self._waits
-        if not running and self._callbacks.on_end is not None:
-            self._start_thread(self._finish)
+        """No more audio comes: what waits is still handed over, then ``on_end`` is called."""
+        thread_ends_it = self._backlog is not None and self._backlog.end()
+        if not thread_ends_it and self._callbacks.on_end is not None:
+            self._start_thread(self._call, "on_end", self._callbacks.on_end)
+
+    # --- in any thread -------------------------------------------------------------------------
 
     def join(self, timeout: float) -> None:
         """Wait for the last callback to return."""
         if self._thread is not None:
             self._thread.join(timeout)
 
-    # --- in the server's thread ----------------------------------------------------------------
-
     def _hand_over(self, payload: bytes, position: int) -> None:
         try:
-            self._on_audio(self._stream, payload, position)
+            self._on_audio(self.stream, payload, position)
         except Exception as error:  # noqa: BLE001 - the callback is not ours
             self._report("on_audio", error)
 
-    def _keep(self, payload: bytes, position: int) -> None:
-        with self._changed:
-            waits = self._waits
-            if waits:
-                self._buffer.append((payload, position))
-                self._held += len(payload)
-                while self._held > self._capacity:
-                    self._drop_oldest()
-                self._changed.notify()
-        if not waits:
-            self._hand_over(payload, position)
-
-    def _drop_oldest(self) -> None:
-        dropped = len(self._buffer.popleft()[0])
-        self._held -= dropped
-        self._stream.stats.dropped_frames += 1
-        self._stream.stats.dropped_samples += dropped
-
     # --- in the stream's own thread ------------------------------------------------------------
 
-    def _start_thread(self, target: Callable[[], None]) -> None:
-        self._thread = Thread(target=target, name="cxone-assist-stream", daemon=True)
+    def _start_thread(self, target: Callable[..., None], *arguments: object) -> None:
+        self._thread = Thread(target=target, args=arguments, name="cxone-assist-stream", daemon=True)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, backlog: _Backlog) -> None:
         self._call("on_start", self._callbacks.on_start)
-        while (frame := self._next()) is not None:
+        while (frame := backlog.take()) is not None:
             self._hand_over(*frame)
-        if self._waits:
-            self._finish()
-
-    def _next(self) -> tuple[bytes, int] | None:
-        """Return the next frame; None where there is none any more, or where audio no longer waits here."""
-        with self._changed:
-            while not self._buffer:
-                if self._inline and not self._ended:
-                    self._waits = False
-                    self.audio = self._hand_over
-                    return None
-                if self._ended:
-                    return None
-                self._changed.wait()
-            payload, position = self._buffer.popleft()
-            self._held -= len(payload)
-            return payload, position
-
-    def _finish(self) -> None:
-        self._call("on_end", self._callbacks.on_end)
+        self._backlog = None
+        if backlog.ended:
+            self._call("on_end", self._callbacks.on_end)
 
     def _call(self, name: str, callback: OnStream | None) -> None:
         if callback is None:
             return
         try:
-            callback(self._stream)
+            callback(self.stream)
         except Exception as error:  # noqa: BLE001 - the callback is not ours
             self._report(name, error)
 
     def _report(self, name: str, error: Exception) -> None:
-        self._stream.stats.errors += 1
-        if self._stream.stats.errors == 1:
+        self._stats.errors += 1
+        if self._stats.errors == 1:
             _log.error(
                 "%s raised on %r; the stream goes on, and more of its errors are only counted",
                 name,
-                self._stream,
+                self.stream,
                 exc_info=error,
             )
+
+
+class _Backlog:
+    """Audio that waits for a thread. Beyond its capacity the oldest is dropped, and counted.
+
+    It is over for good once ``take()`` has returned None: when the stream has ended and all was taken,
+    or with ``passing`` as soon as nothing waits.
+    """
+
+    __slots__ = ("_capacity", "_changed", "_frames", "_over", "_passing", "_samples", "_stats", "ended")
+
+    def __init__(self, capacity: int, stats: StreamStats, *, passing: bool) -> None:
+        self._capacity = capacity
+        self._stats = stats
+        self._passing = passing
+        self._frames: deque[tuple[bytes, int]] = deque()
+        self._samples = 0
+        self._over = False
+        self._changed = Condition()
+        self.ended = False
+
+    def put(self, payload: bytes, position: int) -> bool:
+        """Take a frame; False where it need not wait any more."""
+        with self._changed:
+            if self._over:
+                return False
+            self._frames.append((payload, position))
+            self._samples += len(payload)
+            while self._samples > self._capacity:
+                self._drop_oldest()
+            self._changed.notify()
+            return True
+
+    def _drop_oldest(self) -> None:
+        dropped = len(self._frames.popleft()[0])
+        self._samples -= dropped
+        self._stats.dropped_frames += 1
+        self._stats.dropped_samples += dropped
+
+    def end(self) -> bool:
+        """Tell the thread that no more audio comes; False where it waits for none any more."""
+        with self._changed:
+            if self._over:
+                return False
+            self.ended = True
+            self._changed.notify()
+            return True
+
+    def take(self) -> tuple[bytes, int] | None:
+        """Wait for the next frame and return it with its position; None where it is over."""
+        with self._changed:
+            while not self._frames:
+                if self.ended or self._passing:
+                    self._over = True
+                    return None
+                self._changed.wait()
+            frame = self._frames.popleft()
+            self._samples -= len(frame[0])
+            return frame
 
 
 _MOST_CALL_EVENTS = 100_000

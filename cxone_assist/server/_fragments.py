@@ -20,19 +20,17 @@ class MalformedMessage(Exception):  # noqa: N818 - what the peer did; the adapte
 
 
 class Fragments:
-    """Puts the data frames of one peer together.
+    """Puts the data frames of one peer together."""
 
-    ``open`` tells whether a message is incomplete.
-    """
-
-    __slots__ = ("_limit", "_parts", "_size", "_text", "open")
+    __slots__ = ("_limit", "_open", "_parts", "_size", "_text")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
         self._size = 0
         self._text = False
-        self.open = False
+        self._open = False
+        """Whether a message is incomplete."""
 
     def add(self, opcode: int, payload: bytes, *, fin: bool) -> str | bytes | None:
         """Take a data frame, and return the message that it completes, text as ``str``.
@@ -40,11 +38,11 @@ class Fragments:
         Raises:
             MalformedMessage: the frame is out of order, the message too large, or its text not UTF-8.
         """
-        if (opcode == CONTINUATION) is not self.open:
+        if (opcode == CONTINUATION) is not self._open:
             raise MalformedMessage(PROTOCOL_ERROR, "a frame of another message in the middle of one")
-        if not self.open:
+        if not self._open:
             self._text = opcode == TEXT
-            self.open = True
+            self._open = True
         self._parts.append(payload)
         # An empty fragment counts too: a peer may not pile them up for ever.
         self._size += len(payload) or 1
@@ -55,7 +53,7 @@ class Fragments:
         whole = b"".join(self._parts)
         self._parts.clear()
         self._size = 0
-        self.open = False
+        self._open = False
         if not self._text:
             return whole
         try:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from weakref import WeakSet
 
+from .._deadlines import Deadlines
 from ..call_events import CallEvent, Signal, StreamSuperseded
 from ..calls import CallAssembler
 from ..messages import WebSocketHookInitializeMessage
 from ._delivery import Callbacks, CallDelivery, Delivery
+from ._half_closed import HalfClosed
 from ._session import GOING_AWAY, NORMAL, TRY_AGAIN_LATER, Session, Socket
 from .limits import Limits
 from .stream import Authorize, Request, Stream
@@ -22,6 +24,10 @@ from .stream import Authorize, Request, Stream
 __all__ = ["Hub"]
 
 _TICK_SECONDS = 0.1
+_PAIR_GRACE = 30.0
+"""Seconds until ``on_call`` is told that one side of a call has no stream."""
+_CALLS_ON_HOLD = 10000
+"""Calls that are remembered at least, of which most have no socket."""
 
 
 class Hub:
@@ -44,8 +50,10 @@ class Hub:
         self.call_later = loop.call_later
         self._drained_by: float | None = None
         self._drained = asyncio.Event()
-        self._empty = asyncio.Event()
+        self._disconnected = asyncio.Event()
         self._sessions: set[Session] = set()
+        self._deadlines: Deadlines[Session] = Deadlines()
+        self.half_closed = HalfClosed(loop, limits.close_seconds)
         self._addresses: Counter[str] = Counter()
         self._deliveries: WeakSet[Delivery] = WeakSet()  # a thread that delivers keeps its own alive
         watched = callbacks.on_call is not None
@@ -78,9 +86,11 @@ class Hub:
         self._tick()
         await self._drained.wait()
         for session in list(self._sessions):
-            session.close_now(GOING_AWAY, "the server is shutting down")
-        if self._sessions:
-            await self._empty.wait()
+            self._send_away(session)
+        while self._sessions:
+            self._disconnected.clear()
+            await self._disconnected.wait()
+        await self.half_closed.closed()
         self._timer.cancel()
         self._tell(self._assembler.close(self.now()))
 
@@ -99,7 +109,7 @@ class Hub:
 
     def _tick(self) -> None:
         now = self.now()
-        for session in list(self._sessions):
+        for session in self._deadlines.due(now):
             session.tick(now)
         self._tell(self._assembler.tick(now))
         self._look_whether_drained(now)
@@ -109,6 +119,10 @@ class Hub:
         if self._drained_by is not None and (now >= self._drained_by or not self._assembler.calls):
             self._drained.set()
 
+    def wake(self, session: Session, at: float) -> None:
+        """Have ``session.tick()`` called at a time, or before."""
+        self._deadlines.set(session, at)
+
     # --- sockets -------------------------------------------------------------------------------
 
     def connected(self, socket: Socket, request: Request) -> Session:
@@ -117,23 +131,28 @@ class Hub:
         self._sessions.add(session)
         self._addresses[request.address] += 1
         limit = self.limits.streams_per_address
-        if len(self._sessions) > self.limits.streams:
+        if self._drained.is_set():
+            self._send_away(session)
+        elif len(self._sessions) > self.limits.streams:
             session.close_now(TRY_AGAIN_LATER, "too many streams")
         elif limit is not None and self._addresses[request.address] > limit:
             session.close_now(TRY_AGAIN_LATER, "too many streams from this address")
         return session
 
+    def _send_away(self, session: Session) -> None:
+        session.close_now(GOING_AWAY, "the server is shutting down")
+
     def disconnected(self, session: Session) -> None:
         """Take note of a socket that is gone."""
         self._sessions.discard(session)
+        self._deadlines.discard(session)
         address = session.request.address
         self._addresses[address] -= 1
         if not self._addresses[address]:
             del self._addresses[address]
         if session.stream is not None:
             self._tell(self._assembler.stream_closed(session.stream, self.now()))
-        if not self._sessions:
-            self._empty.set()
+        self._disconnected.set()
 
     # --- streams and calls ---------------------------------------------------------------------
 
@@ -161,7 +180,3 @@ class Hub:
             if isinstance(event, StreamSuperseded) and isinstance(event.stream_id, Stream):
                 event.stream_id.close(NORMAL, "a newer stream took its place")
             self._calls.tell(event)
-
-
-_PAIR_GRACE = 30.0
-_CALLS_ON_HOLD = 10000

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
@@ -16,14 +18,54 @@ from ._session import NORMAL, Session
 __all__ = ["listen"]
 
 _OPCODES = {WSMsgType.CONTINUATION: CONTINUATION, WSMsgType.TEXT: TEXT, WSMsgType.BINARY: BINARY}
+_READ_BYTES = 4096
+"""Of the buffer that each socket has at first. It grows where that is too little."""
 _TEXT, _BINARY, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PONG, WSMsgType.CLOSE
 
 
-class _Socket:
-    __slots__ = ("_transport",)
+class _Connection(WSListener):
+    """One connection: a ``Socket`` of the server, and a listener of picows."""
 
-    def __init__(self, transport: WSTransport) -> None:
+    __slots__ = ("_aborted", "_fragments", "_hub", "_request", "_session", "_transport")
+
+    _session: Session
+    _transport: WSTransport
+
+    def __init__(self, hub: Hub, request: WSUpgradeRequest) -> None:
+        self._hub = hub
+        self._request = request
+        self._fragments: Fragments | None = None
+        """Of a message that is incomplete."""
+        self._aborted = False
+
+    # --- the library's side --------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        peer = transport.underlying_transport.get_extra_info("peername")
+        request = read_request(self._request.path.decode("latin-1"), self._request.headers.items(), peer)
+        self._session = self._hub.connected(self, request)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._session.close_now(PROTOCOL_ERROR, "a reserved bit is set")
+        elif kind == _BINARY and frame.fin and self._fragments is None:
+            self._session.binary(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self._answer_close(transport)
+        elif kind == _PONG:
+            self._session.heard += 1
+        else:
+            self._add(kind, frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        received = _received(transport)
+        if transport.is_close_frame_sent and received is None and not self._aborted:
+            self._hub.half_closed.keep(transport.underlying_transport)
+        self._session.closed(*received or (ABNORMAL_CLOSURE, ""))
+
+    # --- the server's side ---------------------------------------------------------------------
 
     def send_text(self, text: str) -> None:
         self._transport.send(_TEXT, text)
@@ -35,44 +77,22 @@ class _Socket:
         self._transport.send_close(code, reason)  # type: ignore[arg-type]  # its stub has an enum without 3000
 
     def abort(self) -> None:
+        self._aborted = True
         self._transport.disconnect(graceful=False)
 
     def unsent(self) -> int:
         return self._transport.underlying_transport.get_write_buffer_size()
 
-
-class _Listener(WSListener):
-    _session: Session
-
-    def __init__(self, hub: Hub, request: WSUpgradeRequest) -> None:
-        self._hub = hub
-        self._request = request
-        self._fragments = Fragments(hub.limits.message_bytes)
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        peer = transport.underlying_transport.get_extra_info("peername")
-        request = read_request(self._request.path.decode("latin-1"), self._request.headers.items(), peer)
-        self._session = self._hub.connected(_Socket(transport), request)
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._session.close_now(PROTOCOL_ERROR, "a reserved bit is set")
-        elif kind == _BINARY and frame.fin and not self._fragments.open:
-            self._session.binary(frame.get_payload_as_bytes())
-        elif kind == _CLOSE:
-            self._answer_close(transport)
-        elif kind == _PONG:
-            self._session.heard += 1
-        else:
-            self._add(kind, frame)
+    # --- between the two -----------------------------------------------------------------------
 
     def _add(self, kind: WSMsgType, frame: WSFrame) -> None:
+        fragments = self._fragments or Fragments(self._hub.limits.message_bytes)
         try:
-            message = self._fragments.add(_OPCODES[kind], frame.get_payload_as_bytes(), fin=bool(frame.fin))
+            message = fragments.add(_OPCODES[kind], frame.get_payload_as_bytes(), fin=bool(frame.fin))
         except MalformedMessage as fault:
             self._session.close_now(fault.code, fault.reason)
             return
+        self._fragments = fragments if message is None else None
         if isinstance(message, str):
             self._session.text(message)
         elif message is not None:
@@ -80,29 +100,36 @@ class _Listener(WSListener):
 
     def _answer_close(self, transport: WSTransport) -> None:
         if not transport.is_close_frame_sent:
-            code, _ = _received(transport)
+            code, _ = _received(transport) or (NO_STATUS, "")
             self._session.close_now(NORMAL if code == NO_STATUS else code, "")
         transport.disconnect()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._session.closed(*_received(transport))
 
-
-def _received(transport: WSTransport) -> tuple[int, str]:
-    """Return code and reason of the peer's close."""
+def _received(transport: WSTransport) -> tuple[int, str] | None:
+    """Return code and reason of the peer's close, None where it sent none."""
     # By name: the stubs call both of these always there, and they are not.
     received = getattr(getattr(transport, "close_handshake", None), "recv", None)
-    return (ABNORMAL_CLOSURE, "") if received is None else (int(received.code) or NO_STATUS, received.reason)
+    return None if received is None else (int(received.code) or NO_STATUS, received.reason)
 
 
-async def listen(hub: Hub, listening: socket.socket, ssl_context: ssl.SSLContext | None) -> asyncio.Server:
-    """Serve on a socket that is bound."""
-    return await ws_create_server(
-        lambda request: _Listener(hub, request),
+@asynccontextmanager
+async def listen(
+    hub: Hub, listening: socket.socket, ssl_context: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Serve on a socket that is bound, and cut what never became a websocket at the end."""
+    server = await ws_create_server(
+        lambda request: _Connection(hub, request),
         sock=listening,
         ssl=ssl_context,
+        ssl_handshake_timeout=None if ssl_context is None else hub.limits.init_seconds,
         websocket_handshake_timeout=hub.limits.init_seconds,
         max_frame_size=hub.limits.message_bytes,
+        read_buffer_init_size=_READ_BYTES,
         backlog=BACKLOG,
         logger_name=peers_log,
     )
+    yield
+    server.close()
+    # Not every version's server has it: what is left open then, its loop closes with a warning.
+    getattr(server, "abort_clients", server.close)()
+    await asyncio.sleep(0)

@@ -9,7 +9,8 @@ import socket
 import ssl as ssl_module
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
+from contextlib import AbstractAsyncContextManager
+from threading import Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Protocol
@@ -25,11 +26,15 @@ __all__ = ["Server"]
 
 _log = logging.getLogger("cxone_assist.server")
 
+LOOK_SECONDS = 0.5
+"""Between two looks of a thread that waits and that Ctrl-C is to interrupt. A signal that comes just before
+a wait interrupts it only when the wait ends: CPython looks for signals between its own instructions."""
+
 
 class _Listen(Protocol):
-    async def __call__(
+    def __call__(
         self, hub: Hub, listening: socket.socket, ssl_context: ssl_module.SSLContext | None
-    ) -> asyncio.Server: ...
+    ) -> AbstractAsyncContextManager[None]: ...
 
 
 def _library() -> tuple[str, _Listen]:
@@ -119,6 +124,8 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hub: Hub | None = None
         self._thread: Thread | None = None
+        self._stopped = False
+        self._running = Lock()
         self._port: int | None = None
 
     @property
@@ -172,10 +179,9 @@ class Server:
         listen, ssl = self._listen, self._ssl
 
         async def main() -> None:
-            server = await listen(hub, listening, ssl)
-            ready.set_result(None)
-            await hub.run()
-            server.close()
+            async with listen(hub, listening, ssl):
+                ready.set_result(None)
+                await hub.run()
 
         def run() -> None:
             try:
@@ -187,8 +193,11 @@ class Server:
             finally:
                 loop.close()
                 listening.close()
+                self._stopped = True
+                self._running.release()
 
         ready: Future[None] = Future()
+        self._running.acquire()
         self._thread = Thread(target=run, name="cxone-assist-server", daemon=True)
         self._thread.start()
         ready.result()
@@ -211,6 +220,10 @@ class Server:
         if hub is None or thread is None:
             return
         hub.in_thread(lambda: hub.drain(drain_seconds))
+        # Not by joining the thread: CPython up to 3.12 takes it for ended once Ctrl-C interrupted that. Nor
+        # by an event, whose lock stays taken where Ctrl-C comes at the wrong moment.
+        while not self._stopped:
+            self._running.acquire(timeout=LOOK_SECONDS)
         thread.join()
         hub.join(self._limits.close_seconds)
         self._hub = None

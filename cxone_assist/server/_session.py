@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import inf
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -29,6 +30,8 @@ __all__ = ["GOING_AWAY", "NORMAL", "TRY_AGAIN_LATER", "Session", "Socket"]
 NORMAL, GOING_AWAY, TRY_AGAIN_LATER = 1000, 1001, 1013
 _UNAUTHORIZED = "unauthorized"
 _LONGEST_REASON = 120
+_LOOKS_FOR_BYTES = 10
+"""Times that a socket is looked at while it may be silent: it is cut a tenth of that time late, at most."""
 
 
 class Socket(Protocol):
@@ -50,10 +53,6 @@ class Socket(Protocol):
         """Return how many bytes the peer has not taken yet."""
 
 
-def _nowhere(payload: bytes, position: int) -> None:
-    """Where audio goes before a stream is accepted: the connection lets none through."""
-
-
 class Session:
     """What the server knows of one socket."""
 
@@ -66,7 +65,6 @@ class Session:
         "_last_byte",
         "_last_heard",
         "_ping_at",
-        "_sink",
         "_socket",
         "_stats",
         "heard",
@@ -80,28 +78,38 @@ class Session:
         self._socket = socket
         self._conn = AssistConnection(init_timeout=limits.init_seconds, max_message=limits.message_bytes)
         self._conn.tick(now)
-        self._authorize_by: float | None = None
-        self._cut_at: float | None = None
+        self._authorize_by = inf
+        self._cut_at = inf
+        """From when the socket is cut: it is closing, and the peer does not answer."""
         self._ping_at = now + limits.ping_seconds
         self._last_byte = now
         self._last_heard = 0
         self._stats = StreamStats()
         self._delivery: Delivery | None = None
-        self._sink: Callable[[bytes, int], None] = _nowhere
         self.heard = 0
         """Messages and pongs, but audio, that came."""
         self.request = request
         self.stream: Stream | None = None
         """Once the stream was accepted."""
+        hub.wake(self, self._next_deadline(now))
 
     # --- what the socket tells -----------------------------------------------------------------
 
     def binary(self, payload: bytes) -> None:
-        """Take a binary message: the hot path."""
-        event = self._conn.receive_audio(payload, self._sink)
-        if event is not None:
+        """Take a binary message: the hot path.
+
+        The audio of a stream that runs goes past the connection, which would only count it again: its
+        limit on a message's size is the adapters', too.
+        """
+        delivery = self._delivery
+        if delivery is None or self._cut_at < inf:
             self.heard += 1
-            self._handle(event)
+            self._handle(self._conn.receive(payload))
+            return
+        watch = self._hub.watch
+        if watch is not None:
+            watch(delivery.stream, payload)
+        delivery.audio(payload)
 
     def text(self, message: str) -> None:
         """Take a text message."""
@@ -111,6 +119,7 @@ class Session:
     def closed(self, code: int, reason: str) -> None:
         """Note that the socket is gone."""
         self._conn.closed(code, reason)
+        self._cut_at = -inf  # so that nobody closes it again
         if self.stream is not None:
             self.stream.open = False
         self._hub.disconnected(self)
@@ -121,28 +130,37 @@ class Session:
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        limits = self._hub.limits
-        if self._cut_at is not None:
+        if self._cut_at < inf:
             if now >= self._cut_at:
                 self._socket.abort()
-            return
-        overdue = None if self.stream is not None else self._conn.tick(now)
-        if overdue is not None:
+        elif (overdue := self._conn.tick(now)) is not None:
             self._handle(overdue)
-            return
-        if self._authorize_by is not None and now >= self._authorize_by:
-            self._authorize_by = None
+        elif now >= self._authorize_by:
             self._reject("the authorization took too long", None)
-            return
+        elif self._is_idle(now):
+            self._socket.abort()
+        elif now >= self._ping_at:
+            self._ping_at = now + self._hub.limits.ping_seconds
+            self._socket.ping()
+        self._hub.wake(self, self._next_deadline(now))
+
+    def _next_deadline(self, now: float) -> float:
+        if self._cut_at < inf:
+            return self._cut_at
+        idle_seconds = self._hub.limits.idle_seconds
+        return min(
+            self._ping_at,
+            self._authorize_by,
+            inf if (init_by := self._conn.next_deadline()) is None else init_by,
+            inf if idle_seconds is None else now + idle_seconds / _LOOKS_FOR_BYTES,
+        )
+
+    def _is_idle(self, now: float) -> bool:
         heard = self.heard + self._stats.frames
         if heard != self._last_heard:
             self._last_heard, self._last_byte = heard, now
-        elif limits.idle_seconds is not None and now - self._last_byte >= limits.idle_seconds:
-            self._socket.abort()
-            return
-        if now >= self._ping_at:
-            self._ping_at = now + limits.ping_seconds
-            self._socket.ping()
+        idle_seconds = self._hub.limits.idle_seconds
+        return idle_seconds is not None and now - self._last_byte >= idle_seconds
 
     # --- what a stream or the hub asks for -----------------------------------------------------
 
@@ -185,6 +203,7 @@ class Session:
             self._decide(init, allowed=authorize(init))
         else:
             self._authorize_by = self._hub.now() + self._hub.limits.authorize_seconds
+            self._hub.wake(self, self._authorize_by)
             thread = Thread(
                 target=self._ask, args=(authorize, init), name="cxone-assist-authorize", daemon=True
             )
@@ -201,7 +220,7 @@ class Session:
         self._hub.in_thread(lambda: self._decide(init, allowed=allowed))
 
     def _decide(self, init: WebSocketHookInitializeMessage, *, allowed: bool) -> None:
-        self._authorize_by = None
+        self._authorize_by = inf
         if self._conn.state is not State.REQUESTED:  # closed, or refused for the delay
             return
         refusal = self._hub.refusal(init) if allowed else None
@@ -219,23 +238,14 @@ class Session:
     def _accept(self, init: WebSocketHookInitializeMessage) -> None:
         self._socket.send_text(self._conn.accept())  # before any callback: CXone waits for it
         stream = self.stream = Stream(self, init, self.request, self._stats)
-        hub, stats = self._hub, self._stats
+        hub = self._hub
         delivery = self._delivery = Delivery(stream, hub.callbacks, buffer_seconds=hub.limits.buffer_seconds)
         hub.accepted(stream, delivery)
-        watch = hub.watch
-
-        def sink(payload: bytes, position: int) -> None:
-            stats.frames += 1
-            stats.samples += len(payload)
-            if watch is not None:
-                watch(stream, payload)
-            delivery.audio(payload, position)
-
-        self._sink = sink
 
     def _end(self, reply: str | None, code: int, reason: str) -> None:
-        if self._cut_at is None:
+        if self._cut_at == inf:
             self._cut_at = self._hub.now() + self._hub.limits.close_seconds
+            self._hub.wake(self, self._cut_at)
             if reply is not None:
                 self._socket.send_text(reply)
             self._socket.close(code, reason[:_LONGEST_REASON])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 from websockets.frames import Frame, Opcode
@@ -26,20 +28,22 @@ class _Connection(asyncio.Protocol):
     """One connection: a ``Socket`` of the server, and an asyncio protocol."""
 
     _transport: asyncio.Transport
-
     _deadline: asyncio.TimerHandle
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, unopened: set[_Connection]) -> None:
         self._hub = hub
+        self._unopened = unopened
         self._ws = ServerProtocol(max_size=hub.limits.message_bytes, logger=peers_log)
         self._fragments = Fragments(hub.limits.message_bytes)
         self._session: Session | None = None
+        self._aborted = False
 
     # --- asyncio's side ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
         self._deadline = self._hub.call_later(self._hub.limits.init_seconds, self.abort)
+        self._unopened.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._ws.receive_data(data)
@@ -50,10 +54,16 @@ class _Connection(asyncio.Protocol):
                 self._open(event)
         self._flush()
 
+    def eof_received(self) -> None:
+        self._transport.close()  # asyncio of 3.10 complains of a TLS transport that only its peer has closed
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._deadline.cancel()
+        self._unopened.discard(self)
+        received = self._ws.close_rcvd
+        if received is None and not self._aborted:
+            self._hub.half_closed.keep(self._transport)
         if self._session is not None:
-            received = self._ws.close_rcvd
             code = ABNORMAL_CLOSURE if received is None else received.code
             self._session.closed(code, "" if received is None else received.reason)
 
@@ -75,6 +85,7 @@ class _Connection(asyncio.Protocol):
             self._flush()
 
     def abort(self) -> None:
+        self._aborted = True
         self._transport.abort()
 
     def unsent(self) -> int:
@@ -87,6 +98,7 @@ class _Connection(asyncio.Protocol):
         self._flush()
         if self._ws.state is State.OPEN:
             self._deadline.cancel()
+            self._unopened.discard(self)
             peer = self._transport.get_extra_info("peername")
             self._session = self._hub.connected(
                 self, read_request(request.path, request.headers.raw_items(), peer)
@@ -123,9 +135,21 @@ class _Connection(asyncio.Protocol):
                 self._transport.close()
 
 
-async def listen(hub: Hub, listening: socket.socket, ssl_context: ssl.SSLContext | None) -> asyncio.Server:
-    """Serve on a socket that is bound."""
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: _Connection(hub), sock=listening, ssl=ssl_context, backlog=BACKLOG
+@asynccontextmanager
+async def listen(
+    hub: Hub, listening: socket.socket, ssl_context: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Serve on a socket that is bound, and cut what never became a websocket at the end."""
+    unopened: set[_Connection] = set()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(hub, unopened),
+        sock=listening,
+        ssl=ssl_context,
+        ssl_handshake_timeout=None if ssl_context is None else hub.limits.init_seconds,
+        backlog=BACKLOG,
     )
+    yield
+    server.close()
+    for connection in list(unopened):
+        connection.abort()
+    await asyncio.sleep(0)

@@ -7,23 +7,23 @@ except ImportError as error:
         'cxone_assist.simulator needs its extra: python -m pip install "cxone-wfm-sdk[server]"'
     ) from error
 
+from .lockstep import Lockstep
 from .player import CallReport, play
 from .scenario import Do, ScenarioError, Step, parse_scenario, simple_call
 from .schedule import Action, Kind, plan
 from .speech import speech
-from .wavfile import read_wav
 
 __all__ = [
     "Action",
     "CallReport",
     "Do",
     "Kind",
+    "Lockstep",
     "ScenarioError",
     "Step",
     "parse_scenario",
     "plan",
     "play",
-    "read_wav",
     "simple_call",
     "speech",
 ]

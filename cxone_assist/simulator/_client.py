@@ -18,7 +18,7 @@ _log.addHandler(logging.NullHandler())
 
 
 def dial(url: str, ssl: ssl_module.SSLContext | None) -> connect:
-    """Return the opening of a socket, to be awaited or entered."""
+    """Return the opening of a socket, to be awaited or entered; without ``ssl`` the system's trust holds."""
     return connect(
         url,
         compression=None,
@@ -27,7 +27,7 @@ def dial(url: str, ssl: ssl_module.SSLContext | None) -> connect:
         ping_interval=None,
         proxy=None,
         logger=_log,
-        ssl=ssl,
+        ssl=(ssl or True) if url.startswith("wss:") else None,
     )
 
 

@@ -81,7 +81,7 @@ class Peer:
         Raises:
             CheckFailed: something else came, or nothing.
         """
-        event = await self.event()
+        event = await self.event(PATIENCE)
         if isinstance(event, StreamAccepted):
             return event
         if event is None:
@@ -113,10 +113,15 @@ class Endpoint:
     """The endpoint under check."""
 
     def __init__(
-        self, url: str, init: WebSocketHookInitializeMessage, ssl: ssl_module.SSLContext | None
+        self,
+        url: str,
+        init: WebSocketHookInitializeMessage,
+        silence: float,
+        ssl: ssl_module.SSLContext | None,
     ) -> None:
         self._url = url
         self.init = init
+        self.silence = silence
         self._ssl = ssl
 
     @asynccontextmanager

@@ -22,22 +22,25 @@ from ..server import Limits, Server, Stream, allow_all
 from .load import LATE_SECONDS, STAMP, percentile
 
 _NANO = 1e-9
+_MEGABYTE = 1 << 20 if sys.platform == "darwin" else 1 << 10  # in what the system counts memory in
 _LONGEST = 10 * 10**9
 
 
 class Meter:
-    """What arrived since it was last asked."""
+    """Counts what arrives."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
+        """Start anew."""
         self.frames = 0
         self.delays = array("d")
         self.cpu = time.process_time()
         self.began = time.monotonic()
 
     def on_audio(self, _stream: Stream, ulaw: bytes, _position: int) -> None:
+        """Decode a frame as a program would, and where it says when it left, note how long ago."""
         mulaw.decode(ulaw)
         self.frames += 1
         delay = time.monotonic_ns() - int.from_bytes(ulaw[:STAMP], "big")
@@ -45,6 +48,7 @@ class Meter:
             self.delays.append(delay * _NANO)
 
     def report(self) -> dict[str, float]:
+        """Return the counts, with the keys of ``LoadReport.endpoint``."""
         delays = sorted(self.delays)
         seconds = max(time.monotonic() - self.began, _NANO)
         return {
@@ -55,7 +59,7 @@ class Meter:
             "p99": percentile(delays, 0.99),
             "worst": delays[-1] if delays else 0.0,
             "cpu": (time.process_time() - self.cpu) / seconds,
-            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEGABYTE,
         }
 
 

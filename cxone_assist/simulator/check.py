@@ -48,6 +48,7 @@ def check(
     url: str,
     init: WebSocketHookInitializeMessage,
     *,
+    silence: float = 1.0,
     ssl: ssl_module.SSLContext | None = None,
     on_result: Callable[[CheckResult], object] | None = None,
 ) -> Sequence[CheckResult]:
@@ -58,42 +59,43 @@ def check(
     Args:
         url: of the endpoint.
         init: the initialize message, with the right token where the endpoint wants one.
+        silence: seconds that a stream is silent, as on hold, and must not be closed. A proxy that ends
+            idle connections after a minute is found with 70.
         ssl: for ``wss``, in place of the default context.
         on_result: called with each result as it comes.
     """
-    return asyncio.run(_check(Endpoint(url, init, ssl), on_result))
+    return asyncio.run(_check(Endpoint(url, init, silence, ssl), on_result))
 
 
 async def _check(
     endpoint: Endpoint, on_result: Callable[[CheckResult], object] | None
 ) -> Sequence[CheckResult]:
     results: list[CheckResult] = []
-    cases = iter(CASES)
-    outcome = Outcome.PASSED
-    while outcome is not Outcome.UNREACHABLE and (case := next(cases, None)) is not None:
-        began = time.monotonic()
-        outcome, found = await _run(case, endpoint)
-        seconds = time.monotonic() - began
-        results.append(
-            CheckResult(name=case.name, outcome=outcome, found=found, why=case.why, seconds=seconds)
-        )
+    for case in CASES:
+        result = await _run(case, endpoint)
+        results.append(result)
         if on_result is not None:
-            on_result(results[-1])
+            on_result(result)
+        if result.outcome is Outcome.UNREACHABLE:
+            break
     return results
 
 
-async def _run(case: Case, endpoint: Endpoint) -> tuple[Outcome, str]:
+async def _run(case: Case, endpoint: Endpoint) -> CheckResult:
+    outcome, found = Outcome.PASSED, ""
+    began = time.monotonic()
     if case.needs_token and not endpoint.init.authentication_token:
-        return Outcome.SKIPPED, "give the endpoint's token to have this checked"
-    try:
-        await case.scene(endpoint)
-    except CheckFailed as fault:
-        return Outcome.FAILED if case.required else Outcome.WARNING, str(fault)
-    except ConnectionClosed as closed:
-        return Outcome.FAILED if case.required else Outcome.WARNING, f"it closed the socket: {closed}"
-    except (OSError, WebSocketException, asyncio.TimeoutError) as error:
-        return Outcome.UNREACHABLE, str(error) or type(error).__name__
-    return Outcome.PASSED, ""
+        outcome, found = Outcome.SKIPPED, "give the endpoint's token to have this checked"
+    else:
+        try:
+            await case.scene(endpoint)
+        except (CheckFailed, ConnectionClosed) as fault:
+            outcome = Outcome.FAILED if case.required else Outcome.WARNING
+            found = str(fault) if isinstance(fault, CheckFailed) else f"it closed the socket: {fault}"
+        except (OSError, WebSocketException, asyncio.TimeoutError) as error:
+            outcome, found = Outcome.UNREACHABLE, str(error) or type(error).__name__
+    seconds = time.monotonic() - began
+    return CheckResult(name=case.name, outcome=outcome, found=found, why=case.why, seconds=seconds)
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import ssl as ssl_module
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from attrs import define, evolve, field
 from websockets.asyncio.client import ClientConnection
@@ -13,8 +14,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from ..events import MessageReceived, StreamAccepted, StreamRefused
 from ..messages import CXoneWebSocketMessage, StreamPerspective, WebSocketHookInitializeMessage
+from ..mulaw import SILENCE
 from ..protocol import INIT_TIMEOUT, PlatformConnection, State
 from ._client import cut, dial
+from .lockstep import Lockstep
 from .schedule import Action, Kind
 
 __all__ = ["CallReport", "play"]
@@ -65,6 +68,13 @@ class CallReport:
             return 3
         return 1 if self.unmet else 0
 
+    def track(self, perspective: StreamPerspective) -> bytes:
+        """Return one side of the call, µ-law: what was sent, at its place, and silence elsewhere."""
+        track = bytearray()
+        for position, ulaw in self.sent.get(perspective, ()):
+            track = track.ljust(position, bytes([SILENCE])) + ulaw
+        return bytes(track)
+
 
 def play(
     url: str,
@@ -74,6 +84,7 @@ def play(
     rate: float = 1.0,
     ssl: ssl_module.SSLContext | None = None,
     on_action: Callable[[Action], object] | None = None,
+    lockstep: Lockstep | None = None,
 ) -> CallReport:
     """Play a call, and return how it went.
 
@@ -86,8 +97,14 @@ def play(
         rate: how many times faster than real; ``math.inf`` for as fast as possible.
         ssl: for ``wss``, in place of the default context.
         on_action: called with each action but audio, when it is done.
+        lockstep: the clock of a server in this process, to go in step with it.
     """
-    return asyncio.run(_Player(url, init, rate, ssl, on_action).run(actions))
+    player = _Player(url, init, rate=rate, ssl=ssl, on_action=on_action, lockstep=lockstep)
+    return asyncio.run(player.run(actions))
+
+
+class _OutOfStepError(Exception):
+    """The server did not take in what was sent."""
 
 
 class _Leg:
@@ -108,15 +125,18 @@ class _Player:
         self,
         url: str,
         init: WebSocketHookInitializeMessage,
+        *,
         rate: float,
         ssl: ssl_module.SSLContext | None,
         on_action: Callable[[Action], object] | None,
+        lockstep: Lockstep | None,
     ) -> None:
         self._url = url
         self._init = init
         self._rate = rate
         self._ssl = ssl
         self._on_action = on_action
+        self._lockstep = lockstep
         self._legs: dict[StreamPerspective, _Leg] = {}
         self._next: dict[StreamPerspective, int] = {}
         self._report = CallReport()
@@ -124,23 +144,45 @@ class _Player:
     async def run(self, actions: Sequence[Action]) -> CallReport:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        for action in actions:
-            due = started + action.at / self._rate
-            delay = due - loop.time()
-            if delay > 0:
-                await asyncio.sleep(delay)
-            began = loop.time()
-            if action.kind is Kind.AUDIO:
-                self._note_lateness(began - due)
-                await self._send_audio(action)
-                continue
+        try:
+            for action in actions:
+                if action.kind is Kind.AUDIO and not self._legs and self._turned_away:
+                    break
+                due = started + action.at / self._rate
+                delay = due - loop.time()
+                if delay > 0:
+                    await asyncio.sleep(delay)
+                began = loop.time()
+                await self._take(action, late=began - due)
+                if action.kind is not Kind.AUDIO:
+                    started += loop.time() - began
+            for perspective in list(self._legs):
+                await self._close(perspective)
+        except _OutOfStepError:
+            self._report.unmet.append("the server did not take in what was sent")
+        finally:
+            for leg in self._legs.values():
+                cut(leg.websocket)
+        return self._report
+
+    @property
+    def _turned_away(self) -> bool:
+        return bool(self._report.unreachable or self._report.refused)
+
+    async def _take(self, action: Action, *, late: float) -> None:
+        if self._lockstep is not None:
+            self._lockstep.move_to(action.at)
+        if action.kind is Kind.AUDIO:
+            self._note_lateness(late)
+            await self._send_audio(action)
+        else:
             await self._do(action)
             if self._on_action is not None:
                 self._on_action(action)
-            started += loop.time() - began
-        for perspective in list(self._legs):
-            await self._close(perspective)
-        return self._report
+        if self._lockstep is not None:
+            samples, streams = self._report.samples, len(self._legs)
+            if not await asyncio.to_thread(self._lockstep.wait, samples=samples, streams=streams):
+                raise _OutOfStepError
 
     def _note_lateness(self, seconds: float) -> None:
         if self._rate == math.inf:  # nothing is ever due
@@ -181,12 +223,12 @@ class _Player:
         if action.kind is Kind.CLOSE:
             await self._close(action.perspective)
         elif action.kind is Kind.DROP:
-            self._drop(action.perspective)
+            await self._drop(action.perspective)
         elif action.kind is Kind.EXPECT:
             await self._expect(leg, action)
         else:
             garbage: dict[str, str | bytes] = {"init": leg.init_text, "text": "hello", "empty": b""}
-            await leg.websocket.send(garbage[action.what])
+            await _say(leg, garbage[action.what])
 
     async def _open(self, perspective: StreamPerspective) -> None:
         loop = asyncio.get_running_loop()
@@ -199,7 +241,7 @@ class _Player:
         leg = _Leg(websocket, evolve(self._init, stream_perspective=perspective))
         self._legs[perspective] = leg
         began = loop.time()
-        await websocket.send(leg.init_text)
+        await _say(leg, leg.init_text)
         leg.reader = asyncio.create_task(self._read(perspective, leg))
         if await _until(leg, lambda: leg.platform.state is not State.AWAITING_REPLY):
             if leg.platform.state is State.STREAMING:
@@ -249,8 +291,16 @@ class _Player:
         await leg.websocket.close()
         await leg.reader
 
-    def _drop(self, perspective: StreamPerspective) -> None:
-        cut(self._legs.pop(perspective).websocket)
+    async def _drop(self, perspective: StreamPerspective) -> None:
+        leg = self._legs.pop(perspective)
+        cut(leg.websocket)
+        await leg.reader
+
+
+async def _say(leg: _Leg, message: str | bytes) -> None:
+    """Send what the endpoint may be too impatient for: the reader sees that it closed the socket."""
+    with suppress(ConnectionClosed):
+        await leg.websocket.send(message)
 
 
 async def _until(leg: _Leg, true: Callable[[], bool], seconds: float = INIT_TIMEOUT) -> bool:

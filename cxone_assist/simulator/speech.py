@@ -1,8 +1,8 @@
 """What the simulator plays where it is given no WAV file: tones, made here by a fixed plan.
 
 It sounds like no speech, but it has what tests need: two voices that are told apart, turns, pauses,
-and a bit of both at once; and no stretch of half a second that comes twice. The contact is an octave
-above the agent. Made by code, so that nothing has to be shipped.
+and a bit of both at once; and no half a second of sound comes twice. The contact is an octave above the
+agent. Made by code, so that nothing has to be shipped.
 """
 
 from __future__ import annotations

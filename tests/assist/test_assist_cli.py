@@ -1,23 +1,24 @@
-"""The promises of the command ``cxone-assist``."""
+"""The promises of the command ``cxone-assist``; those of ``serve`` are in test_assist_cli_serve.py."""
 
+import gc
 import io
 import json
-import os
-import pty
-import signal
-import socket
-import struct
+import math
+import ssl
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from contextlib import nullcontext
 
+import attrs
 import pytest
-from support.assist_sockets import Log
+import trustme
 from typer.testing import CliRunner
 
 from cxone_assist import CaptureWriter, StaticTokens, StreamPerspective, cli
 from cxone_assist.call_events import (
     AudioLost,
+    AudioPlaced,
     Call,
     CallRefused,
     CallSuspended,
@@ -28,13 +29,16 @@ from cxone_assist.call_events import (
 )
 from cxone_assist.cli import call as call_module
 from cxone_assist.cli import demo as demo_module
+from cxone_assist.cli import load as load_module
 from cxone_assist.cli.app import app
 from cxone_assist.cli.show import in_words
+from cxone_assist.recording import Recorder
 from cxone_assist.server import Server, allow_all
 from cxone_assist.simulator import CallReport
+from cxone_assist.simulator import check as check_module
+from cxone_assist.simulator.load import LoadError, LoadReport
 from cxone_assist.testing import init_message
-
-ENVIRONMENT = os.environ | {"PYTHONUNBUFFERED": "1", "TERM": "dumb"}
+from cxone_assist.wav import Encoding, WavWriter
 
 
 def run(*arguments):
@@ -53,44 +57,96 @@ def server():
         yield server
 
 
+# --- demo --------------------------------------------------------------------------------------
+
+
 def test_the_demo_plays_a_call_and_finds_it_again_in_the_wav_sample_for_sample(tmp_path):
+    began = time.monotonic()
     result = run("demo", "--directory", tmp_path)
+    assert time.monotonic() - began >= 20 / 10
     assert result.exit_code == 0, result.output
     assert "What was played is what was recorded." in result.output
-    assert "CallResumed" in result.output
     (wav,) = tmp_path.glob("*.wav")
     assert str(wav) in result.output
 
 
-def test_the_demo_for_machines_is_one_document():
-    result = run("demo", "--json")
-    document = json.loads(result.stdout)
-    assert result.exit_code == 0
+@pytest.fixture
+def at_once(monkeypatch):
+    """Play the demo's call as fast as possible: it comes out the same."""
+    monkeypatch.setattr(demo_module, "_RATE", math.inf)
+
+
+def test_the_demo_for_machines_is_one_document_and_the_same_each_time(at_once):
+    document = json.loads(run("demo", "--json").stdout)
     assert document["ok"] is True
-    assert [side["equal"] for side in document["compared"]] == [True, True]
-    assert document["events"][0]["event"] == "CallStarted"
+    assert [(side["side"], side["recorded"], side["equal"]) for side in document["compared"]] == [
+        ("contact", 160000, True),
+        ("agent", 160000, True),
+    ]
+    happened = [(event["at"], event["event"]) for event in document["events"]]
+    assert [at for at, event in happened if event == "StreamAttached"] == [0, 0, 9, 9, 14, 14]
+    assert [at for at, event in happened if event == "StreamDetached"] == [6, 6, 14, 14, 20, 20]
+    again = json.loads(run("demo", "--json").stdout)
+    assert again["events"] == document["events"]
 
 
-def test_the_demo_fails_where_one_sample_differs(monkeypatch, tmp_path):
-    read = demo_module.read_wav
+class Spoiling(Recorder):
+    """A recorder that takes one piece of audio for another."""
 
-    def spoilt(path):
-        contact, agent = read(path)
-        return contact, agent[:70000] + bytes([agent[70000] ^ 1]) + agent[70001:]
+    spoilt = False
+    change = staticmethod(lambda event: event)
 
-    monkeypatch.setattr(demo_module, "read_wav", spoilt)
+    def handle(self, event):
+        if isinstance(event, AudioPlaced) and event.position > 80000 and not self.spoilt:
+            self.spoilt = True
+            event = self.change(event)
+        if event is not None:
+            super().handle(event)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda event: attrs.evolve(event, payload=event.payload[:-1] + bytes([event.payload[-1] ^ 1])),
+        lambda event: attrs.evolve(event, position=event.position + 1),
+        lambda event: None,
+    ],
+    ids=["a sample", "its place", "a second"],
+)
+def test_the_demo_fails_where_the_endpoint_gets_one_piece_of_audio_wrong(
+    at_once, monkeypatch, tmp_path, change
+):
+    monkeypatch.setattr(Spoiling, "change", staticmethod(change))
+    monkeypatch.setattr(demo_module, "Recorder", Spoiling)
     result = run("demo", "--directory", tmp_path)
     assert result.exit_code == 1
-    assert "DIFFERENT" in result.output
+    assert "Something is not as it should be." in result.output
+    assert "DIFFERENT from 1" in result.output
+    assert result.output.count("equal") == 1
+
+
+def test_the_demo_fails_where_the_endpoint_takes_nothing_in(at_once, monkeypatch, tmp_path):
+    monkeypatch.setattr(demo_module, "Lockstep", lambda: Deaf(patience=0.05))
+    result = run("demo", "--directory", tmp_path)
+    assert result.exit_code == 1
+    assert "CXone: the server did not take in what was sent" in result.output
+
+
+class Deaf(demo_module.Lockstep):
+    def on_audio(self, *_):
+        pass
 
 
 def test_the_demo_fails_where_nothing_was_played(monkeypatch, tmp_path):
-    monkeypatch.setattr(demo_module, "_TOKEN", "")
     monkeypatch.setattr(demo_module, "StaticTokens", lambda _token: StaticTokens("other"))
+    monkeypatch.setattr(demo_module, "_RATE", math.inf)
     result = run("demo", "--directory", tmp_path)
     assert result.exit_code == 1
     assert "unauthorized" in result.output
     assert not list(tmp_path.iterdir())
+
+
+# --- call --------------------------------------------------------------------------------------
 
 
 def test_a_call_is_played_from_the_command_line(server, tmp_path):
@@ -98,7 +154,7 @@ def test_a_call_is_played_from_the_command_line(server, tmp_path):
     scenario.write_text(
         '{"steps":[{"do":"open"},{"do":"garbage","what":"text"},{"do":"play","seconds":1},{"do":"end"}]}'
     )
-    result = run("call", server.url, "--rate", "50", "--hold", "2:3", "--drop", "5")
+    result = run("call", server.url, "--rate", "max", "--hold", "2:3", "--drop", "5")
     assert result.exit_code == 0, result.output
     assert "40.00 s of audio sent" in result.output
     assert "drop" in result.output
@@ -108,11 +164,26 @@ def test_a_call_is_played_from_the_command_line(server, tmp_path):
     assert (result.exit_code, json.loads(result.stdout)["frames"]) == (0, 100)
 
 
+def write_wav(path, *channels):
+    with path.open("x+b") as file:
+        wav = WavWriter(file, channels=len(channels), encoding=Encoding.ULAW)
+        for channel, ulaw in enumerate(channels):
+            wav.write(channel, 0, ulaw)
+        wav.close()
+    return path
+
+
 def test_a_call_plays_the_wav_files_of_both_sides(server, tmp_path):
-    assert run("demo", "--directory", tmp_path).exit_code == 0
-    (wav,) = tmp_path.glob("*.wav")
+    wav = write_wav(tmp_path / "call.wav", bytes(1600), bytes(1600))
     for files in (["--wav", wav], ["--wav", wav, "--agent-wav", wav]):
         assert "RX  open" in run("call", server.url, "--rate", "max", *files).output
+
+
+def test_a_call_with_a_mono_file_has_one_side(server, tmp_path):
+    wav = write_wav(tmp_path / "mono.wav", bytes(1600))
+    output = run("call", server.url, "--rate", "max", "--wav", wav).output
+    assert "TX  open" in output
+    assert "RX" not in output
 
 
 @pytest.mark.parametrize(
@@ -123,7 +194,8 @@ def test_a_call_plays_the_wav_files_of_both_sides(server, tmp_path):
         (["--rate", "fast"], "above 0"),
         (["--hold", "3:5", "--drop", "4"], "overlaps"),
         (["--dialect", "klingon"], "documented or negotiated"),
-        (["--wav", __file__], "no WAV"),
+        (["--wav", __file__], "test_assist_cli.py: the file is no WAV"),
+        (["--ca", __file__], "no certificates"),
         (["--scenario", __file__], "JSON"),
     ],
 )
@@ -133,20 +205,28 @@ def test_a_call_that_cannot_be_played_ends_with_4(server, options, fault):
     assert fault in result.output
 
 
-def test_what_an_endpoint_does_wrong_is_told_and_its_messages_are_named():
+def test_what_an_endpoint_does_wrong_is_told_and_its_messages_are_named(tmp_path):
     with Server(authorize=StaticTokens("right"), on_start=lambda s: s.send_message("HI", "x")) as server:
-        result = run("call", server.url, "--rate", "50")
+        result = run("call", server.url, "--rate", "max")
         assert result.exit_code == 2
         assert "unauthorized" in result.output
-        assert "the endpoint sent HI" in run("call", server.url, "--token", "right", "--rate", "100").output
+        scenario = tmp_path / "call.json"
+        scenario.write_text(
+            '{"steps":[{"do":"open"},{"do":"expect","what":"MESSAGE","seconds":5},{"do":"end"}]}'
+        )
+        result = run("call", server.url, "--token", "right", "--scenario", scenario)
+        assert "the endpoint sent HI" in result.output
+
+
+# --- check -------------------------------------------------------------------------------------
 
 
 def test_the_check_tells_and_writes_what_it_found(server, tmp_path):
-    result = run("check", server.url, "--junit", tmp_path / "report.xml")
+    result = run("check", server.url, "--silence", 0.02, "--junit", tmp_path / "report.xml")
     assert result.exit_code == 0, result.output
     assert "25 of 27 passed" in result.output
     assert "<testsuite" in (tmp_path / "report.xml").read_text()
-    result = run("check", server.url, "--token", "anything", "--json")
+    result = run("check", server.url, "--silence", 0.02, "--token", "anything", "--json")
     assert result.exit_code == 1
     failed = [case["name"] for case in json.loads(result.stdout)["cases"] if case["outcome"] == "failed"]
     assert failed == ["refuses-a-wrong-token"]
@@ -160,61 +240,102 @@ def test_the_check_of_nobody_ends_with_5():
     assert "needs work" in result.output
 
 
+# --- load --------------------------------------------------------------------------------------
+
+
 def test_load_without_an_address_loads_an_endpoint_of_ours():
     result = run("load", "--streams", 5, "--seconds", 0.4)
-    assert "arrived 100, late 0" in result.output, result.output
-    assert result.exit_code == 0
+    assert "arrived 100, late " in result.output, result.output
+    assert "delivery p50 " in result.output
+    assert result.output.count("% of a core") == 2
 
 
 def test_load_of_somebody_s_endpoint_and_of_nobody(server):
     result = run("load", server.url, "--streams", 3, "--seconds", 0.2, "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["runs"][0]["sent"] == 30
-    assert run("load", "ws://127.0.0.1:1/", "--streams", 1, "--seconds", 0.1).exit_code == 5
-    assert run("load", "wss://127.0.0.1:1/").exit_code == 5
+    (told,) = json.loads(result.stdout)["runs"]
+    assert (told["sent"], told["clean"], told["endpoint"]) == (30, True, {})
+    result = run("load", "ws://127.0.0.1:1/", "--streams", 1, "--seconds", 0.1)
+    assert (result.exit_code, bool(result.output.strip())) == (5, True)
 
 
-def test_the_ramp_ends_where_something_is_late(monkeypatch):
-    monkeypatch.setattr("cxone_assist.simulator.load.LoadReport.clean", property(lambda r: r.streams < 5))
-    result = run("load", "--streams", 2, "--ramp", 2, "--seconds", 0.1)
+@pytest.fixture
+def loaded(monkeypatch):
+    """An endpoint of ours that takes four streams well; from nine on it refuses."""
+
+    class Endpoint:
+        late = 0.0
+
+        def load(self, *, streams, seconds):
+            if streams > 8:
+                raise LoadError("the endpoint did not accept a stream")
+            return LoadReport(
+                streams, seconds, sent=50, lost_streams=int(streams > 4), worst_send_lateness=self.late
+            )
+
+    monkeypatch.setattr(load_module, "measured_endpoint", lambda: nullcontext(Endpoint()))
+    return Endpoint
+
+
+def test_the_ramp_finds_the_most_streams_of_which_none_is_late(loaded):
+    result = run("load", "--streams", 2, "--ramp", 2)
     assert "nothing late with up to 4 streams" in result.output
     assert result.exit_code == 0
+    assert "6 streams for 10 s" in result.output
+    assert "8 streams" not in result.output
 
 
-def serving(*options):
-    return subprocess.Popen(
-        command("serve", "--port", 0, *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    )
+def test_a_ramp_that_ends_with_a_refusal_tells_what_was_well_before(loaded, monkeypatch):
+    monkeypatch.setattr(LoadReport, "clean", True)
+    result = run("load", "--streams", 4, "--ramp", 4, "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["ceiling"], len(document["runs"])) == (0, 8, 2)
+    assert document["fault"] == "the endpoint did not accept a stream"
 
 
-def test_serve_shows_records_and_captures_what_arrives_and_its_captures_can_be_replayed(tmp_path):
-    with serving("--json", "--token", "s3cret", "--record", tmp_path, "--capture", tmp_path) as process:
-        url = json.loads(process.stdout.readline())["url"]
-        assert run("call", url, "--token", "s3cret", "--rate", "20").exit_code == 0
-        process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=20)
-    assert process.returncode == 0, errors
-    assert [json.loads(line)["event"] for line in output.splitlines()][:2] == [
-        "CallStarted",
-        "StreamAttached",
+def test_a_load_that_is_not_clean_ends_with_1_and_says_where_the_generator_was_late(loaded, monkeypatch):
+    monkeypatch.setattr(loaded, "late", 0.5)
+    result = run("load", "--streams", 5)
+    assert result.exit_code == 1
+    assert "this side was late itself" in result.output
+    assert "8 streams" not in result.output
+
+
+@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")  # asyncio of Python 3.10, over TLS
+def test_each_command_that_connects_trusts_the_certificates_that_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(check_module, "CASES", check_module.CASES[:1])
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    capture = tmp_path / "one.cxcap"
+    with capture.open("wb") as file:
+        CaptureWriter(file, now=0.0, started=0.0).received(init_message().to_json(), 0.0)
+    commands = [
+        ["call", "--rate", "max"],
+        ["check", "--silence", 0],
+        ["load", "--streams", 1, "--seconds", 0.1],
+        ["replay", capture, "--to"],
     ]
-    assert len(list(tmp_path.glob("*.wav"))) == 1
-    captures = sorted(tmp_path.glob("*.cxcap"))
-    assert [path.name.split("-")[2] for path in captures] == ["RX", "TX"]
-    assert all(b"s3cret" not in path.read_bytes() for path in captures)
-    again = tmp_path / "again"
-    again.mkdir()
-    result = run("replay", *captures, "--record", again)
-    assert (result.exit_code, len(list(again.glob("*.wav")))) == (0, 1)
-    assert json.loads(run("replay", *captures, "--json").stdout.splitlines()[0])["event"] == "CallStarted"
-    heard = Log()
-    with Server(authorize=allow_all, on_audio=lambda *_: heard(1)) as server:
-        assert run("replay", captures[0], "--to", server.url, "--speed", 1000).exit_code == 0
-        heard.wait(lambda items: len(items) == 1000)
+    with Server(authorize=allow_all, ssl=context) as server:
+        for command in commands:
+            assert run(*command, server.url, "--ca", trusted).exit_code == 0, command
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted))  # what the system trusts
+            assert run(*command, server.url).exit_code == 0, command
+            monkeypatch.delenv("SSL_CERT_FILE")
+            assert run(*command, server.url).exit_code == 5, command
+    with Server(authorize=allow_all) as server:
+        for command in commands:
+            assert run(*command, server.url, "--ca", trusted).exit_code == 0, command
+    gc.collect()  # so that the warning comes here, where it is ignored
+
+
+@pytest.mark.parametrize("command", ["call", "check", "load"])
+def test_what_is_no_address_of_an_endpoint_is_told(command):
+    result = run(command, "http://127.0.0.1/")
+    assert result.exit_code == 5
+    assert "http://127.0.0.1/ isn't a valid URI" in result.output
 
 
 def test_replay_of_what_is_no_capture_and_to_nobody(tmp_path):
@@ -226,64 +347,7 @@ def test_replay_of_what_is_no_capture_and_to_nobody(tmp_path):
     assert (result.exit_code, bool(result.output.strip())) == (5, True)
 
 
-def test_serve_for_people_tells_of_calls_and_that_everybody_may_stream():
-    with serving() as process:
-        url = process.stdout.readline().split()[2].rstrip(";")
-        assert run("call", url, "--rate", "max").exit_code == 0
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
-    assert process.returncode == 0, errors
-    assert "everybody who reaches the address may stream" in errors
-    assert output.splitlines()[0].startswith("CallStarted      contact 506314056968")
-
-
-def test_serve_on_a_terminal_shows_a_row_for_each_stream():
-    ours, theirs = pty.openpty()
-    environment = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(command("serve", "--port", 0), stdout=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = ""
-
-        def until(words):
-            nonlocal shown
-            while words not in shown:
-                shown += os.read(ours, 65536).decode()
-
-        try:
-            until("Ctrl-C ends it")
-            url = shown.split("Listening at ")[1].split(";", maxsplit=1)[0]
-            call = subprocess.Popen(
-                command("call", url, "--rate", 1), stdout=subprocess.DEVNULL, env=environment
-            )
-            with call:
-                until("audio")
-                call.kill()
-            assert "506314056968" in shown
-            process.send_signal(signal.SIGTERM)
-            with suppress(OSError):  # the end of a terminal
-                until("what never comes")
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def test_serve_on_an_address_that_is_taken_says_so():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = run("serve", "--port", port)
-    assert result.exit_code == 1
-    assert f"127.0.0.1:{port} cannot be listened on" in result.output
-
-
-def test_a_call_with_a_mono_file_has_one_side(server, tmp_path):
-    form = struct.pack("<HHIIHH", 7, 1, 8000, 8000, 1, 8)
-    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 1600) + bytes(1600)
-    wav = tmp_path / "mono.wav"
-    wav.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
-    output = run("call", server.url, "--rate", "max", "--wav", wav).output
-    assert "TX  open" in output
-    assert "RX" not in output
+# --- what is shown -----------------------------------------------------------------------------
 
 
 def test_what_a_call_found_odd_is_told(monkeypatch):

@@ -6,7 +6,13 @@ import json
 import pytest
 from support import assist_wire
 
-from cxone_assist import AssistConnection, AudioReceived, StreamPerspective, StreamRequested
+from cxone_assist import (
+    AssistConnection,
+    AudioReceived,
+    StreamPerspective,
+    StreamRequested,
+    WebSocketHookInitializeMessage,
+)
 from cxone_assist.call_events import (
     AudioPlaced,
     CallEnded,
@@ -161,6 +167,26 @@ def test_a_redacted_capture_still_starts_a_stream():
     event = AssistConnection().receive(read(captured((0.0, init_text()))).records[0].payload.decode())
     assert isinstance(event, StreamRequested)
     assert event.warnings == ()
+
+
+def test_what_a_stream_was_asked_for_with_can_be_captured_as_it_came():
+    """Spellings, order and what is missing: all that the record of it no longer shows."""
+    text = assist_wire.init(streamPerspective=0, StreamsConfiguration=None, appConfig="{'a': 1}")
+    text = text.replace("506314056968", '"506314056968"').replace(", ", " ,\r\n")
+    event = AssistConnection().receive(text)
+    assert isinstance(event, StreamRequested)
+    assert event.init.text == text
+    assert SECRET in text
+    assert SECRET not in repr(event)
+    assert event.init == WebSocketHookInitializeMessage.from_json(event.init.to_json())
+    assert text_of(captured((0.0, event.init.text))) == {
+        "authenticationToken": "<redacted>",
+        "executionInfo": {"contactId": "506314056968", "busNo": 4602609},
+        "systemTelemetryData": {},
+        "streamPerspective": 0,
+        "StreamsConfiguration": None,
+        "appConfig": "<redacted>",
+    }
 
 
 def test_text_that_is_no_json_is_left_out_and_other_text_masked():

@@ -1,5 +1,6 @@
 """The promises of the server, over real sockets, with either websocket library."""
 
+import gc
 import importlib
 import json
 import logging
@@ -9,6 +10,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 import trustme
@@ -23,8 +25,10 @@ from cxone_assist.call_events import (
     CallSuspended,
     Signal,
     SignalReceived,
+    StreamRecovered,
+    StreamStalled,
 )
-from cxone_assist.server import Limits, Request, Server, _server, allow_all
+from cxone_assist.server import Limits, Request, Server, Stream, StreamStats, _server, allow_all
 from cxone_assist.server._delivery import Callbacks, Delivery
 from cxone_assist.server._websockets import _Connection
 from cxone_assist.testing import init_message
@@ -39,6 +43,30 @@ def library(request, monkeypatch):
         monkeypatch.setitem(sys.modules, "cxone_assist.server._picows", None)
         monkeypatch.setitem(sys.modules, "uvloop", None)
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def short_ticks(monkeypatch):
+    """Let the server look at its clock often: what a test waits for comes soon."""
+    monkeypatch.setattr("cxone_assist.server._hub._TICK_SECONDS", 0.005)
+
+
+class Clock:
+    """A clock that a test moves, so that no time but its own passes for the server."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
 
 
 @pytest.fixture(params=[False, True], ids=["threads", "inline"])
@@ -198,16 +226,21 @@ def test_an_authorize_that_raises_refuses_and_is_logged(caplog):
     assert "s3cret" not in caplog.text
 
 
-def test_an_authorize_that_blocks_refuses_in_time_and_holds_nobody_up():
-    go = threading.Event()
+def test_an_authorize_that_blocks_refuses_in_time_and_holds_nobody_up(clock):
+    asked, go = threading.Event(), threading.Event()
 
     def authorize(message, _request):
-        return message.execution_info.contact_id == 1 or go.wait(5)
+        if message.execution_info.contact_id == 2:
+            asked.set()
+            assert go.wait(10)
+        return True
 
-    with serving(authorize=authorize, limits=Limits(authorize_seconds=0.2)) as server:
+    with serving(authorize=authorize, clock=clock, limits=Limits(authorize_seconds=2)) as server:
         with RawPeer(server.port) as slow:
             slow.text(init(**info(2)))
+            assert asked.wait(5)
             with stream(server, **info(1)):
+                clock.advance(2)
                 assert json.loads(slow.read_text())["message"] == "the authorization took too long"
                 assert slow.read_close()[0] == 3000
                 go.set()  # the late yes changes nothing
@@ -227,7 +260,7 @@ def test_a_peer_that_leaves_while_it_is_authorized_leaves_nothing():
         peer.text(init())
         assert asked.wait(5)
         peer.reset()
-        time.sleep(0.05)  # nothing tells when the server has seen it
+        eventually(lambda: not server._hub._sessions)
         go.set()
         stream(server).sock.close()
         log.wait(lambda items: any(isinstance(item, CallStarted) for item in items))
@@ -237,11 +270,20 @@ def test_a_peer_that_leaves_while_it_is_authorized_leaves_nothing():
 # --- peers that misbehave ----------------------------------------------------------------------
 
 
-def test_a_peer_without_an_initialize_message_is_closed_in_time():
-    with serving(limits=Limits(init_seconds=0.2)) as server:
-        with RawPeer(server.port) as peer:
-            assert "first message" in json.loads(peer.read_text())["message"]
-            assert peer.read_close()[0] == 1008
+def test_a_peer_without_an_initialize_message_is_closed_in_time(clock):
+    with serving(clock=clock, limits=Limits(init_seconds=5)) as server, RawPeer(server.port) as peer:
+        peer.send(frame(9, b"?"))
+        assert peer.read() == (10, b"?")
+        clock.advance(4.9)
+        peer.send(frame(9, b"?"))
+        assert peer.read() == (10, b"?")
+        clock.advance(0.1)
+        assert "first message" in json.loads(peer.read_text())["message"]
+        assert peer.read_close()[0] == 1008
+
+
+def test_a_peer_that_asks_for_no_websocket_is_cut_in_time():
+    with serving(limits=Limits(init_seconds=0.1)) as server:
         with RawPeer(server.port, upgrade=False) as silent:
             assert silent.gone()
 
@@ -278,6 +320,38 @@ def test_broken_frames_close_the_stream_with_their_code_and_the_server_lives(fra
             assert peer.gone()
         ended.wait(len)
         stream(server).sock.close()
+
+
+def test_the_close_reaches_a_peer_that_goes_on_sending():
+    """A socket that is closed on what was not read would be reset, and the peer's kernel forget the close."""
+    ended = Log()
+    with serving(on_end=ended) as server, stream(server) as peer:
+        peer.send(frame(2, b"a" * 65537))
+        ended.wait(len)  # the server has closed its half by now
+        for _ in range(100):
+            peer.audio(b"a" * 160)
+        assert peer.read_close()[0] == 1009
+        assert peer.gone()
+    with serving() as server, RawPeer(server.port, upgrade=False) as peer:
+        peer.sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert peer.until(b"\r\n").startswith(b"HTTP/1.1 4")
+
+
+def test_a_peer_that_keeps_its_half_open_is_cut_in_time():
+    with serving(limits=Limits(close_seconds=0.05)) as server, stream(server) as peer:
+        peer.send(frame(2, b"a", masked=False))
+        assert peer.read()[0] == 8
+        eventually(lambda: not server.streams and not server._hub.half_closed._open)
+
+
+def test_a_peer_that_resets_its_half_leaves_nothing():
+    ended = Log()
+    with serving(on_end=ended) as server:
+        peer = stream(server)
+        peer.send(frame(2, b"a", masked=False))
+        ended.wait(len)
+        peer.reset()
+        eventually(lambda: not server._hub.half_closed._open)
 
 
 def test_endless_empty_fragments_are_cut_off():
@@ -402,17 +476,26 @@ def test_an_on_call_that_raises_is_logged_once(inline, caplog):
 def test_an_on_call_that_blocks_holds_no_stream_up(monkeypatch, caplog):
     monkeypatch.setattr("cxone_assist.server._delivery._MOST_CALL_EVENTS", 3)
     go, heard = threading.Event(), Log()
-    with serving(
-        on_call=lambda _event: go.wait(10),
-        on_audio=lambda *_: heard(1),
-        limits=Limits(close_seconds=0.3),
-    ) as server:
+    with serving(on_call=lambda _event: go.wait(10), on_audio=lambda *_: heard(1)) as server:
         for contact in range(4):
             with stream(server, **info(contact)) as peer:
                 peer.audio(b"x")
                 heard.wait(lambda items, contact=contact: len(items) == contact + 1)
+        eventually(lambda: "on_call is too slow" in caplog.text)
+        go.set()
+
+
+def test_a_callback_that_never_returns_does_not_keep_the_server_from_closing():
+    go = threading.Event()
+    server = serving(
+        on_call=lambda _event: go.wait(10),
+        on_end=lambda _stream: go.wait(10),
+        limits=Limits(close_seconds=0.1),
+    )
+    with server:
+        stream(server).sock.close()
+    assert not go.is_set()
     go.set()
-    assert "on_call is too slow" in caplog.text
 
 
 # --- what a stream can do ----------------------------------------------------------------------
@@ -464,11 +547,27 @@ def test_a_close_that_cannot_be_sent_is_refused(code, reason):
             one.close(code, reason)
 
 
-def test_a_peer_that_does_not_answer_a_close_is_cut():
-    with serving(limits=Limits(close_seconds=0.2)) as server, stream(server) as peer:
+def test_a_peer_that_does_not_answer_a_close_is_cut_in_time(clock):
+    with serving(clock=clock, limits=Limits(close_seconds=5)) as server, stream(server) as peer:
+        clock.advance(19)
         only(server).close()
         assert peer.read()[0] == 8
-        assert peer.gone()
+        clock.advance(4.9)  # a ping was due, but none is sent behind a close
+        eventually(lambda: server._hub._deadlines.next() > clock.now)
+        assert len(server.streams) == 1
+        clock.advance(0.1)
+        with pytest.raises((EOFError, ConnectionError)):
+            peer.read()
+
+
+def test_a_stream_that_is_closed_after_its_socket_has_gone_leaves_nothing(clock):
+    with serving(clock=clock) as server:
+        with stream(server):
+            one, hub = only(server), server._hub
+        eventually(lambda: not one.open)
+        one.close()
+        with stream(server):  # the server has seen the close by now
+            assert len(hub._deadlines._times) == 1
 
 
 def test_a_peer_that_does_not_read_is_cut_and_memory_stays_bounded():
@@ -487,22 +586,41 @@ def test_a_peer_that_does_not_read_is_cut_and_memory_stays_bounded():
 # --- the clock ---------------------------------------------------------------------------------
 
 
-def test_pings_are_sent_and_a_pong_that_does_not_come_closes_nothing():
-    with serving(limits=Limits(ping_seconds=0.15)) as server, stream(server) as peer:
-        assert [peer.read()[0] for _ in range(3)] == [9, 9, 9]
-        peer.send(frame(10))
+def test_a_ping_is_sent_every_20_seconds_and_a_pong_that_does_not_come_closes_nothing(clock):
+    with serving(clock=clock) as server, stream(server) as peer:
+        for _ in range(3):
+            clock.advance(19.9)
+            peer.send(frame(9, b"?"))
+            assert peer.read() == (10, b"?")  # and no ping before
+            clock.advance(0.1)
+            assert peer.read()[0] == 9
+        clock.advance(3600)
         assert peer.read()[0] == 9
         assert len(server.streams) == 1
 
 
-def test_a_silent_peer_is_cut_only_where_that_is_asked_for():
-    with serving(limits=Limits(idle_seconds=0.3)) as server:
-        with stream(server) as silent, stream(server, **info(2)) as alive:
-            for _ in range(5):
-                alive.send(frame(10))
-                time.sleep(0.1)
+def test_a_silent_peer_is_cut_only_where_that_is_asked_for_and_any_byte_counts(clock):
+    with serving(clock=clock, limits=Limits(idle_seconds=60, ping_seconds=1000)) as server:
+        with (
+            stream(server, **info(1)) as silent,
+            stream(server, **info(2)) as ponging,
+            stream(server, **info(3)) as speaking,
+        ):
+            for number in range(1, 12):
+                clock.advance(6)
+                ponging.send(frame(10), frame(9, b"?"))
+                assert ponging.read() == (10, b"?")
+                speaking.audio(b"x")
+                eventually(
+                    lambda number=number: any(
+                        s.stats.frames == number for s in server.streams if s.contact_id == 3
+                    )
+                )
+                eventually(lambda: server._hub._deadlines.next() > clock.now)
+                if number == 9:
+                    assert len(server.streams) == 3
             assert silent.gone()
-            assert [s.contact_id for s in server.streams] == [2]
+            eventually(lambda: {s.contact_id for s in server.streams} == {2, 3})
 
 
 # --- limits ------------------------------------------------------------------------------------
@@ -520,6 +638,19 @@ def test_streams_of_one_address_beyond_the_limit_are_turned_away():
     with serving(limits=Limits(streams_per_address=1)) as server:
         with stream(server), RawPeer(server.port) as second:
             assert second.read_close() == (1013, "too many streams from this address")
+
+
+def test_a_call_has_at_most_four_perspectives_and_one_stream_of_each():
+    with serving() as server, ExitStack() as stack:
+        first, *_ = [
+            stack.enter_context(stream(server, **info(1), streamPerspective=perspective))
+            for perspective in ("TX", "RX", "MIX", "other")
+        ]
+        reason, code = refused(server, init(**info(1), streamPerspective="fifth"))
+        assert (reason, code) == ("the call has as many perspectives as allowed", 1013)
+        stack.enter_context(stream(server, **info(1), streamPerspective="TX"))
+        assert first.read_close() == (1000, "a newer stream took its place")
+        eventually(lambda: len(server.streams) == 4)
 
 
 @pytest.mark.parametrize("name", ["streams", "init_seconds", "idle_seconds"])
@@ -547,6 +678,17 @@ def test_two_sockets_are_one_call_and_a_hold_resumes_it(inline):
     assert {item.call.contact_id for item in events.items} == {1}
 
 
+def test_a_stream_that_stalls_and_goes_on_is_told(clock):
+    events = Log()
+    with serving(on_call=events, clock=clock) as server, stream(server) as peer:
+        peer.audio(b"\xff" * 160)
+        eventually(lambda: only(server).stats.frames == 1)
+        clock.advance(3)
+        events.wait(lambda items: any(isinstance(item, StreamStalled) for item in items))
+        peer.audio(b"\xff" * 160)
+        events.wait(lambda items: any(isinstance(item, StreamRecovered) for item in items))
+
+
 def test_a_newer_stream_of_the_same_side_takes_the_older_one_s_place():
     with serving(on_call=lambda _event: None, inline=True) as server:
         with stream(server, **info(1)) as old, stream(server, **info(1)):
@@ -557,25 +699,80 @@ def test_a_newer_stream_of_the_same_side_takes_the_older_one_s_place():
 # --- the end -----------------------------------------------------------------------------------
 
 
-def test_draining_refuses_new_calls_takes_running_ones_back_and_then_closes_with_1001():
-    events = Log()
-    server = serving(on_call=events)
+def closing(server, *arguments):
+    """Close a server in another thread, and return that once the server knows."""
+    hub = server._hub
+    thread = threading.Thread(target=server.close, args=arguments)
+    thread.start()
+    eventually(lambda: hub._drained_by is not None)
+    return thread
+
+
+def test_draining_refuses_new_calls_takes_running_ones_back_and_then_closes_with_1001(clock):
+    server = serving(clock=clock)
     server.start()
-    running = stream(server, **info(1))
-    closing = threading.Thread(target=server.close, args=(0.6,))
-    closing.start()
-    eventually(lambda: server._hub._drained_by is not None)
-    reason, code = refused(server, init(**info(2)))
+    running, leaving = stream(server, **info(1)), stream(server, **info(2))
+    thread = closing(server, 30)
+    reason, code = refused(server, init(**info(3)))
     assert code == 1013
     assert "no new calls" in reason
-    with stream(server, **info(1), streamPerspective="RX") as other:
+    leaving.reset()
+    eventually(lambda: len(server.streams) == 1)
+    with stream(server, **info(2)), stream(server, **info(1), streamPerspective="RX") as other:
+        clock.advance(29.9)
+        running.send(frame(9, b"?"))
+        while (message := running.read()) != (10, b"?"):
+            assert message[0] == 9
+        clock.advance(0.1)
         assert other.read_close() == (1001, "the server is shutting down")
-    assert running.read_close()[0] == 1001
-    closing.join(5)
-    assert not closing.is_alive()
+        assert running.read_close()[0] == 1001
+    thread.join(5)
+    assert not thread.is_alive()
     server.close()
     assert server.streams == ()
     running.sock.close()
+
+
+def test_a_second_close_ends_the_draining():
+    server = serving()
+    server.start()
+    with stream(server) as peer:
+        thread = closing(server, 3600)
+        again = threading.Thread(target=server.close)
+        again.start()
+        assert peer.read_close()[0] == 1001
+        thread.join(5)
+        again.join(5)
+    assert not thread.is_alive()
+    assert not again.is_alive()
+
+
+def test_closing_waits_for_its_peers_and_turns_away_who_comes_meanwhile(clock):
+    ended = Log()
+    server = serving(clock=clock, on_end=lambda s: ended(s.contact_id))
+    server.start()
+    stream(server, **info(1)).sock.close()
+    ended.wait(len)
+    with stream(server, **info(2)) as peer:
+        thread = closing(server)
+        opcode, payload = peer.read()
+        assert (opcode, payload[:2]) == (8, struct.pack(">H", 1001))
+        with RawPeer(server.port) as late:
+            assert late.read_close() == (1001, "the server is shutting down")
+        assert thread.is_alive()
+        peer.send(frame(8, payload[:2]))
+        thread.join(5)
+        assert not thread.is_alive()
+    assert ended.items == [1, 2]
+
+
+def test_a_socket_that_never_asked_for_a_websocket_ends_with_the_server():
+    with serving() as server:
+        peer = RawPeer(server.port, upgrade=False)
+        stream(server).sock.close()  # accepted after it
+    with peer:
+        assert peer.gone()
+    gc.collect()  # it would warn of what was left open
 
 
 def test_draining_ends_at_once_where_no_call_is_left():
@@ -591,13 +788,13 @@ def test_the_last_callbacks_are_waited_for():
     ended = Log()
 
     def on_end(_stream):
-        time.sleep(0.1)
+        time.sleep(0.05)
         ended(1)
 
-    with serving(on_end=on_end, inline=True, limits=Limits(close_seconds=0.3)) as server:
-        peer = stream(server)
+    with serving(on_end=on_end, inline=True) as server:
+        stream(server).sock.close()
+        eventually(lambda: not server.streams)
     assert len(ended) == 1
-    peer.sock.close()
 
 
 def test_a_server_starts_once_and_says_when_it_was_not():
@@ -627,7 +824,7 @@ def test_ipv6_addresses_are_written_in_brackets():
 
 
 def test_a_failing_library_is_told_to_the_caller(monkeypatch):
-    async def broken(*_):
+    def broken(*_):
         raise RuntimeError("no")
 
     monkeypatch.setattr(_server, "_library", lambda: ("broken", broken))
@@ -659,6 +856,14 @@ def test_tls_and_client_certificates_come_by_an_ssl_context():
             assert heard.wait(len) == [b"secret"]
 
 
+def test_a_peer_that_does_not_go_on_with_tls_is_cut_in_time():
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("localhost").configure_cert(server_side)
+    with serving(ssl=server_side, limits=Limits(init_seconds=0.1)) as server:
+        with RawPeer(server.port, upgrade=False) as silent:
+            assert silent.gone()
+
+
 def test_without_its_extra_the_import_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets", None)
     import cxone_assist.server
@@ -670,16 +875,27 @@ def test_without_its_extra_the_import_says_what_to_install(monkeypatch):
 # --- what the sockets of a test cannot time ----------------------------------------------------
 
 
-def test_audio_that_meets_the_end_of_the_waiting_is_handed_over_at_once():
-    """The server's thread had taken the function that keeps audio before the buffer was empty for good."""
-    heard = Log()
+def test_audio_and_an_end_that_meet_the_end_of_the_waiting_are_not_lost():
+    """The server's thread had seen the backlog just before the other thread was done with it."""
+    heard, ended = Log(), Log()
+    go = threading.Event()
     callbacks = Callbacks(
-        on_start=lambda _stream: None, on_audio=lambda _s, ulaw, at: heard(ulaw, at), inline=True
+        on_start=lambda _stream: go.wait(5),
+        on_audio=lambda _s, ulaw, at: heard(ulaw, at),
+        on_end=ended,
+        inline=True,
     )
-    delivery = Delivery(object(), callbacks, buffer_seconds=1)
+    one = Stream(None, init_message(), Request(path="/"), StreamStats())
+    delivery = Delivery(one, callbacks, buffer_seconds=1)
+    backlog = delivery._backlog
+    go.set()
     delivery.join(5)
-    Delivery._keep(delivery, b"late", 160)
-    assert heard.items == [(b"late", 160)]
+    delivery._backlog = backlog
+    delivery.audio(b"late")
+    assert heard.items == [(b"late", 0)]
+    delivery.end()
+    delivery.join(5)
+    assert ended.items == [one]
 
 
 def test_a_fault_of_the_server_s_own_thread_is_not_hidden(monkeypatch):
@@ -709,7 +925,7 @@ def test_an_endpoint_says_nothing_to_a_peer_that_has_not_asked_for_a_websocket()
         def call_later(self, *_):
             return None
 
-    connection, transport = _Connection(Loop()), Transport()
+    connection, transport = _Connection(Loop(), set()), Transport()
     connection.connection_made(transport)
     connection.send_text("x")
     connection.ping()

@@ -1,57 +1,37 @@
-"""The promises of the simulator: a pure schedule, an honest player, a check that finds what is wrong."""
+"""The promises of the simulator: a pure schedule, and an honest player."""
 
 import asyncio
 import json
 import math
 import random
-import struct
-import threading
-from contextlib import contextmanager
-from xml.etree import ElementTree as ET
+import time
 
 import pytest
+from support.assist_endpoint import endpoint
 from support.assist_sockets import Log
 from support.assist_wire import CONNECTED
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.server import serve as serve_sync
 
 from cxone_assist import StaticTokens, StreamPerspective
+from cxone_assist.call_events import AudioPlaced, CallResumed, StreamAttached, StreamDetached
 from cxone_assist.mulaw import SILENCE, decode
-from cxone_assist.server import Limits, Server, allow_all
+from cxone_assist.server import Server, allow_all
 from cxone_assist.simulator import (
     Do,
     Kind,
+    Lockstep,
     ScenarioError,
     Step,
-    _endpoint,
     parse_scenario,
     plan,
     play,
     player,
-    read_wav,
     simple_call,
     speech,
 )
-from cxone_assist.simulator import check as check_module
-from cxone_assist.simulator._cases import Case
-from cxone_assist.simulator.check import Outcome, check, exit_code, junit
-from cxone_assist.simulator.compare import compare
 from cxone_assist.testing import init_message
 
 TX, RX = StreamPerspective.TX, StreamPerspective.RX
-
-
-@contextmanager
-def endpoint(handler):
-    """Run somebody else's endpoint: a function of a websocket."""
-    with serve_sync(handler, "127.0.0.1", 0, close_timeout=0.2) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 # --- scenarios and schedules -------------------------------------------------------------------
@@ -115,6 +95,10 @@ def test_events_of_a_call_that_overlap_are_refused(times):
         simple_call(**times)
 
 
+def test_an_event_at_the_start_of_a_call_has_no_audio_before_it():
+    assert [step.do for step in simple_call(drops=[0.0])] == [Do.OPEN, Do.DROP, Do.PLAY, Do.END]
+
+
 def steps(*does):
     return [Step(do=Do.OPEN, perspectives=(TX,)), *does]
 
@@ -165,70 +149,13 @@ def test_the_speech_is_the_same_each_time_and_different_for_each_side():
     assert any(decode(speech(StreamPerspective.MIX, 5)))
 
 
-# --- WAV files ---------------------------------------------------------------------------------
-
-
-def wav(tag, channels, bits, audio, *, rate=8000, extra=b"", extensible=False):
-    form = struct.pack("<HHIIHH", 0xFFFE if extensible else tag, channels, rate, 0, 0, bits)
-    if extensible:
-        form += struct.pack("<HHIH", 22, 0, 0, tag) + bytes(14)
-    chunks = b"fmt " + struct.pack("<I", len(form)) + form + extra
-    chunks += b"data" + struct.pack("<I", len(audio)) + audio
-    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WAVE" + chunks
-
-
-@pytest.mark.parametrize("extensible", [False, True])
-def test_wav_files_of_each_kind_are_read(tmp_path, extensible):
-    path = tmp_path / "call.wav"
-    path.write_bytes(
-        wav(7, 2, 8, b"abcd", extra=b"fact" + struct.pack("<I", 3) + b"xyz\0", extensible=extensible)
-    )
-    assert read_wav(path) == (b"ac", b"bd")
-    path.write_bytes(wav(1, 1, 16, b"\0\0\0\0\1", extensible=extensible))
-    assert read_wav(path) == (b"\xff\xff",)
-
-
-@pytest.mark.parametrize(
-    ("data", "fault"),
-    [
-        (b"ID3", "no WAV"),
-        (b"RIFF\0\0\0\0WAVE", "no format"),
-        (wav(1, 1, 16, b"", rate=16000), "8,000 Hz"),
-        (wav(1, 1, 8, b""), "16-bit"),
-        (wav(7, 3, 8, b""), "channels"),
-    ],
-)
-def test_a_wav_file_that_cannot_be_played_is_refused_and_says_why(tmp_path, data, fault):
-    path = tmp_path / "call.wav"
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match=fault):
-        read_wav(path)
-
-
-# --- the comparison ----------------------------------------------------------------------------
-
-NOISE = random.Random(1).randbytes(400).replace(b"\xff", b"\0")
-
-
-def test_a_recording_that_holds_what_was_played_is_equal_and_its_shift_is_told():
-    recorded = b"\xff" * 10 + NOISE[:200] + b"\xff" * 8100 + NOISE[200:] + b"\xff"
-    found = compare(recorded, [(0, NOISE[:200]), (8200, NOISE[200:]), (9000, b"")])
-    assert (found.equal, found.samples, found.worst_shift) == (True, 400, 100 / 8000)
-
-
-@pytest.mark.parametrize(
-    "recorded",
-    [
-        NOISE[:200] + b"\xfe" + NOISE[200:],
-        NOISE[:199] + b"\xff" + NOISE[200:],
-        NOISE + b"\0",
-        NOISE[200:] + NOISE[:200],
-        b"",
-    ],
-    ids=["inserted", "changed", "more", "order", "empty"],
-)
-def test_a_recording_that_differs_in_one_sample_is_not_equal(recorded):
-    assert not compare(recorded, [(0, NOISE[:200]), (200, NOISE[200:])]).equal
+@pytest.mark.parametrize("side", [TX, RX])
+def test_no_half_a_second_of_the_speech_s_sound_comes_twice(side):
+    audio = speech(side)
+    pieces = [audio[start : start + 4000] for start in range(0, len(audio) - 4000, 160)]
+    sounds = [piece for piece in pieces if any(decode(piece))]
+    assert len(sounds) > 400
+    assert len(set(sounds)) == len(sounds)
 
 
 # --- the player --------------------------------------------------------------------------------
@@ -282,21 +209,35 @@ def test_expectations_garbage_and_silence_of_the_endpoint_are_told():
     assert (report.frames, report.samples) == (5, 800)
 
 
-@pytest.mark.parametrize(("token", "exit_code"), [("wrong", 2)])
-def test_a_refusal_is_told_and_the_rest_of_the_call_left_out(token, exit_code):
+def test_a_refusal_is_told_and_the_rest_of_the_call_left_out():
     with Server(authorize=StaticTokens("right")) as server:
         actions = plan(simple_call(drops=[0.1]), {TX: bytes(8000)})
-        report = play(server.url, actions, init_message(authentication_token=token), rate=100)
-    assert report.exit_code == exit_code
-    assert "ERROR: unauthorized" in report.refused[0]
+        report = play(server.url, actions, init_message(authentication_token="wrong"), rate=100)
+    assert report.exit_code == 2
+    assert [refused[:23] for refused in report.refused] == [
+        "TX: ERROR: unauthorized",
+        "RX: ERROR: unauthorized",
+    ]
     assert report.frames == 0
 
 
-def test_an_endpoint_that_cannot_be_reached_is_told():
+def test_a_call_goes_on_with_the_side_that_is_accepted():
+    def authorize(init, _request):
+        return init.stream_perspective is RX
+
+    with Server(authorize=authorize) as server:
+        steps = [Step(do=Do.OPEN), Step(do=Do.SILENCE, seconds=0.1), Step(do=Do.END)]
+        report = play(server.url, plan(steps, {}), init_message(), rate=math.inf)
+    assert (report.exit_code, len(report.refused), report.frames) == (2, 1, 5)
+
+
+def test_an_endpoint_that_cannot_be_reached_is_told_at_once():
     with Server(authorize=allow_all) as server:
         url = server.url
-    report = play(url, plan(simple_call(), {}), init_message())
-    assert report.exit_code == 5
+    began = time.monotonic()
+    report = play(url, plan(simple_call(), {TX: bytes(100 * 8000)}), init_message())
+    assert (report.exit_code, len(report.unreachable)) == (5, 2)
+    assert time.monotonic() - began < 50
 
 
 def test_an_endpoint_that_closes_or_breaks_the_protocol_is_told():
@@ -326,156 +267,6 @@ def test_an_endpoint_that_closes_or_breaks_the_protocol_is_told():
         assert report.exit_code == 1
         assert "the endpoint closed the stream" in report.unmet[0]
         assert report.warnings == ["TX: message is not 'BEGIN AUDIO STREAM'"]
-
-
-# --- the check ---------------------------------------------------------------------------------
-
-
-def outcomes(results):
-    return {result.name: result.outcome for result in results}
-
-
-def test_our_own_server_passes_every_case():
-    with Server(authorize=StaticTokens("t")) as server:
-        seen = []
-        results = check(server.url, init_message(authentication_token="t"), on_result=seen.append)
-    assert set(outcomes(results).values()) == {Outcome.PASSED}
-    assert seen == list(results)
-    assert exit_code(results) == 0
-
-
-def test_without_a_token_the_cases_that_need_one_are_skipped_and_an_open_door_is_found_with_one():
-    with Server(authorize=allow_all) as server:
-        found = outcomes(check(server.url, init_message()))
-        assert {name for name, outcome in found.items() if outcome is Outcome.SKIPPED} == {
-            "refuses-a-wrong-token",
-            "refuses-with-an-error-message",
-        }
-        results = check(server.url, init_message(authentication_token="t"))
-    assert outcomes(results)["refuses-a-wrong-token"] is Outcome.FAILED
-    assert exit_code(results) == 1
-    tree = ET.fromstring(junit(results))
-    assert tree.get("failures") == "1"
-
-
-def test_a_poor_endpoint_is_told_what_to_do():
-    """It answers anything with CONNECTED and more, echoes audio, and reads no perspective as a number."""
-
-    def poor(websocket):
-        websocket.send('{"hello":1}')
-        for message in websocket:
-            if isinstance(message, bytes):
-                websocket.send(message)
-            elif '"streamPerspective": 0' in message or "eof" in message:
-                return
-            elif '"streamPerspective": 1' in message:
-                continue
-            else:
-                websocket.send('{"command":"CONNECTED"}')
-                websocket.send('{"command":"CONNECTED"}')
-
-    with endpoint(poor) as url:
-        results = check(url, init_message(authentication_token="t"))
-    found = outcomes(results)
-    assert found["says-nothing-before-the-initialize-message"] is Outcome.FAILED
-    assert found["answers-within-a-second"] is Outcome.FAILED
-    assert exit_code(results) == 1
-    assert all(result.found for result in results if result.outcome is Outcome.FAILED)
-
-
-def test_an_endpoint_that_is_almost_right_fails_where_it_is_wrong():
-    """It answers twice, sends audio back, accepts anything, takes any token and speaks one dialect."""
-
-    def almost(websocket):
-        accepted = False
-        for message in websocket:
-            if isinstance(message, bytes):
-                websocket.send(message)
-            elif accepted or "no-answer" in message:
-                return
-            elif '"streamPerspective": 1' not in message:
-                websocket.send(json.dumps(json.loads(CONNECTED) | {"extra": 1}))
-                websocket.send(CONNECTED)
-                accepted = True
-
-    with endpoint(almost) as url:
-        results = check(url, init_message(authentication_token="t"))
-    found = outcomes(results)
-    failed = {name for name, outcome in found.items() if outcome is Outcome.FAILED}
-    assert {
-        "answers-once",
-        "reads-every-spelling-of-the-perspective",
-        "refuses-a-wrong-token",
-        "never-sends-audio",
-        "accepts-nothing-but-an-initialize-message",
-    } <= failed
-    warned = {name for name, outcome in found.items() if outcome is Outcome.WARNING}
-    assert {
-        "answers-as-the-page-prints-it",
-        "answers-the-negotiated-dialect-in-kind",
-        "refuses-with-an-error-message",
-    } <= warned
-    assert "warning" in junit(results)
-
-
-def test_nobody_at_the_address_is_told_at_once():
-    with Server(authorize=allow_all) as server:
-        url = server.url
-    results = check(url, init_message())
-    assert [result.outcome for result in results] == [Outcome.UNREACHABLE]
-    assert exit_code(results) == 5
-
-
-def test_an_endpoint_that_takes_too_few_streams_fails_that_case():
-    with Server(authorize=allow_all, limits=Limits(streams=5)) as server:
-        found = outcomes(check(server.url, init_message()))
-    assert found["takes-twenty-calls-at-once"] is Outcome.FAILED
-
-
-def test_a_socket_that_closes_in_the_middle_of_a_scene_fails_that_case(monkeypatch):
-    async def scene(_endpoint):
-        raise ConnectionClosedError(None, None)
-
-    cases = [Case("needed", scene, "why"), Case("wise", scene, "why", required=False)]
-    monkeypatch.setattr(check_module, "CASES", cases)
-    results = check("ws://127.0.0.1:1/", init_message())
-    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.WARNING]
-    assert all(result.found.startswith("it closed the socket") for result in results)
-
-
-class ClosedSocket:
-    """A websocket that the endpoint has closed."""
-
-    close_code = 1011
-
-    async def gone(self, *_):
-        raise ConnectionClosedError(None, None)
-
-    send = recv = ping = gone
-
-
-class DeafSocket:
-    """A websocket whose endpoint answers no ping."""
-
-    async def ping(self):
-        return asyncio.get_running_loop().create_future()
-
-
-@pytest.mark.parametrize("step", [lambda p: p.send("x"), lambda p: p.event(), lambda p: p.alive()])
-def test_a_socket_that_the_endpoint_closed_is_told_with_its_code(step):
-    peer = _endpoint.Peer(ClosedSocket(), init_message())
-    with pytest.raises(_endpoint.CheckFailed, match="closed the socket, with 1011"):
-        asyncio.run(step(peer))
-
-
-def test_a_ping_without_a_pong_is_told(monkeypatch):
-    monkeypatch.setattr(_endpoint, "PATIENCE", 0.01)
-    with pytest.raises(_endpoint.CheckFailed, match="ping was not answered"):
-        asyncio.run(_endpoint.Peer(DeafSocket(), init_message()).alive())
-
-
-def test_an_event_at_the_start_of_a_call_has_no_audio_before_it():
-    assert [step.do for step in simple_call(drops=[0.0])] == [Do.OPEN, Do.DROP, Do.PLAY, Do.END]
 
 
 def test_an_endpoint_that_answers_nothing_is_told_after_the_time_that_an_answer_has(monkeypatch):
@@ -523,3 +314,109 @@ def test_a_stream_that_closes_while_a_frame_is_sent_is_told(monkeypatch):
     monkeypatch.setattr(player, "dial", accepts)
     report = play("ws://x/", plan(simple_call(perspectives=[TX]), {TX: bytes(160)}), init_message())
     assert report.unmet == ["TX: the endpoint closed the stream, with 1011"]
+
+
+def test_an_endpoint_that_closes_before_or_between_what_it_is_told_is_told():
+    def closes_at_once(websocket):
+        websocket.close(1013)
+
+    def closes_on_a_text(websocket):
+        websocket.recv()
+        websocket.send(CONNECTED)
+        websocket.recv()
+        websocket.close(1008)
+
+    script = [Step(do=Do.OPEN, perspectives=(TX,)), Step(do=Do.GARBAGE, what="text"),
+              Step(do=Do.EXPECT, what="CLOSE", seconds=5), Step(do=Do.GARBAGE, what="text"),
+              Step(do=Do.SILENCE, seconds=0.02)]  # fmt: skip
+    with endpoint(closes_at_once) as url:
+        report = play(url, plan(script, {}), init_message())
+    assert report.refused == ["TX: closed with 1013 instead of an answer"]
+    with endpoint(closes_on_a_text) as url:
+        report = play(url, plan(script, {}), init_message())
+    assert report.unmet == ["TX: the endpoint closed the stream, with 1008"]
+
+
+def test_a_player_that_is_stopped_leaves_no_socket_open():
+    """As by Ctrl-C, or by an error in the callback."""
+    ended = Log()
+
+    def stop(action):
+        if action.perspective is RX:
+            raise KeyboardInterrupt
+
+    with Server(authorize=allow_all, on_end=ended) as server:
+        with pytest.raises(KeyboardInterrupt):
+            play(server.url, plan(simple_call(), {TX: bytes(160)}), init_message(), on_action=stop)
+        ended.wait(lambda items: len(items) == 2)
+
+
+def test_the_track_of_a_side_is_what_was_sent_at_its_place():
+    audio = {TX: random.Random(1).randbytes(3 * 8000)}
+    with Server(authorize=allow_all) as server:
+        steps = simple_call(holds=[(1, 2)], perspectives=[TX])
+        report = play(server.url, plan(steps, audio), init_message(), rate=math.inf)
+    assert report.track(TX) == audio[TX][:8000] + b"\xff" * 8000 + audio[TX][8000:]
+    assert report.track(RX) == b""
+
+
+# --- in step with a server ---------------------------------------------------------------------
+
+
+def in_step(steps, audio, clock, **options):
+    """Play a call as fast as possible in step with a server; return the report and what was told."""
+    events = []
+
+    def on_call(event):
+        events.append(event)
+        clock.on_call(event)
+
+    with Server(
+        authorize=allow_all,
+        on_audio=clock.on_audio,
+        on_call=on_call,
+        clock=clock.now,
+        place_audio=True,
+        **options,
+    ) as server:
+        return play(server.url, plan(steps, audio), init_message(), rate=math.inf, lockstep=clock), events
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_in_step_everything_has_its_exact_time_however_fast_the_call_is(inline):
+    audio = {side: speech(side, 3) for side in (TX, RX)}
+    report, events = in_step(simple_call(holds=[(1, 600)], drops=[601]), audio, Lockstep(), inline=inline)
+    assert report.ok
+    assert [event.at for event in events if isinstance(event, StreamAttached)] == [0, 0, 600, 600, 601, 601]
+    assert [event.at for event in events if isinstance(event, StreamDetached)][:4] == [1, 1, 601, 601]
+    assert [event.gap for event in events if isinstance(event, CallResumed)] == [599, 0]
+    recorded = {TX: bytearray(), RX: bytearray()}
+    for event in events:
+        if isinstance(event, AudioPlaced):
+            assert event.position >= len(recorded[event.perspective])
+            recorded[event.perspective] = (
+                recorded[event.perspective].ljust(event.position, b"\xff") + event.payload
+            )
+    assert all(recorded[side] == report.track(side) for side in (TX, RX))
+
+
+def test_the_clock_stands_still_until_the_server_has_taken_in_what_was_sent():
+    seen = Log()
+    clock = Lockstep()
+
+    def slow(stream, ulaw, position):
+        seen((position / 8000, clock.now()))
+        clock.on_audio(stream, ulaw, position)
+
+    with Server(authorize=allow_all, on_audio=slow, on_call=clock.on_call, clock=clock.now) as server:
+        actions = plan(simple_call(perspectives=[TX]), {TX: bytes(1600)})
+        assert play(server.url, actions, init_message(), rate=math.inf, lockstep=clock).ok
+    assert seen.items == [(number / 50, number / 50) for number in range(10)]
+
+
+def test_a_server_that_does_not_take_in_what_was_sent_is_told_and_the_call_ends():
+    clock = Lockstep(patience=0.05)
+    clock.on_audio = lambda *_: None
+    report, _ = in_step(simple_call(), {TX: bytes(1600)}, clock)
+    assert report.unmet == ["the server did not take in what was sent"]
+    assert report.frames == 1

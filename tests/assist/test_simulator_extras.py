@@ -1,4 +1,4 @@
-"""The reference endpoints, the pytest fixtures, the load, and the processes of ``serve()``."""
+"""The reference endpoints, the pytest fixtures, and the processes of ``serve()``."""
 
 import io
 import json
@@ -6,19 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from support.assist_sockets import Log, RawPeer, eventually, frame
 from support.assist_wire import CONNECTED, init
-from websockets.sync.server import serve as serve_sync
 
 from cxone_assist import StreamPerspective, WebSocketHookInitializeMessage
-from cxone_assist.server import Server, allow_all, serve
-from cxone_assist.simulator import Do, Step, _measured
-from cxone_assist.simulator import load as load_module
-from cxone_assist.simulator.load import LoadError, LoadReport, load, percentile
+from cxone_assist.server import allow_all, serve
+from cxone_assist.simulator import Do, Step
 from cxone_assist.simulator.reference import reference_app
 
 pytest_plugins = ["cxone_assist.simulator.pytest_plugin"]
@@ -60,149 +56,6 @@ def test_the_fixtures_play_a_call_to_a_server(assist_server, cxone_call):
 def test_the_fixture_plays_the_steps_that_it_is_given(assist_server, cxone_call):
     report = cxone_call(assist_server().url, steps=[Step(do=Do.OPEN), Step(do=Do.SILENCE, seconds=0.1)])
     assert (report.frames, report.samples) == (10, 1600)
-
-
-# --- load --------------------------------------------------------------------------------------
-
-
-def test_load_tells_what_was_lost(monkeypatch):
-    monkeypatch.setattr(load_module, "_LISTEN_EVERY", 1)
-
-    def leaves(websocket):
-        websocket.recv()
-        websocket.send(CONNECTED)
-
-    with serve_sync(leaves, "127.0.0.1", 0, close_timeout=0.1) as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever)
-        thread.start()
-        report = load(f"ws://127.0.0.1:{endpoint.socket.getsockname()[1]}/", streams=2, seconds=0.3)
-        endpoint.shutdown()
-        thread.join()
-    assert report.lost_streams == 2
-    assert not report.clean
-
-
-def test_load_says_why_it_cannot_be_put_on():
-    from cxone_assist import StaticTokens
-
-    with Server(authorize=StaticTokens("right")) as server:
-        with pytest.raises(LoadError, match="did not accept"):
-            load(server.url, streams=1, seconds=0.1)
-    with pytest.raises(LoadError, match="ws only"):
-        load("wss://127.0.0.1:1/", streams=1, seconds=0.1)
-
-
-def test_load_of_what_is_no_websocket_is_told():
-    import socket
-
-    def answer(listening, reply):
-        peer, _ = listening.accept()
-        with peer:
-            peer.recv(65536)
-            peer.sendall(reply)
-
-    for reply, why in (
-        (b"", "closed a socket"),
-        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "no websocket"),
-    ):
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            thread = threading.Thread(target=answer, args=(listening, reply))
-            thread.start()
-            with pytest.raises(LoadError, match=why):
-                load(f"ws://127.0.0.1:{listening.getsockname()[1]}/", streams=1, seconds=0.1)
-            thread.join()
-
-
-def test_an_endpoint_that_does_not_read_blocks_frames_and_that_is_counted():
-    """The line is a socket pair, whose buffers are small and whose other end never reads."""
-    import socket
-
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        line = load_module._Line.__new__(load_module._Line)
-        line.sock = ours
-        line.listen = lambda: True
-        report = LoadReport(1, 0.0)
-        generator = load_module._Generator([line], report)
-        while not report.blocked and generator._send(line, 1):
-            pass
-        assert report.sent > 0
-
-
-def test_pings_are_answered_while_a_load_is_on(monkeypatch):
-    from cxone_assist.server import Limits
-
-    monkeypatch.setattr(load_module, "_LISTEN_EVERY", 2)
-    with Server(authorize=allow_all, limits=Limits(ping_seconds=0.1, idle_seconds=5)) as server:
-        assert load(server.url, streams=1, seconds=0.5).clean
-
-
-def test_a_ping_before_the_answer_is_answered_and_taken_for_none():
-    pongs = []
-
-    def pings(websocket):
-        websocket.recv()
-        pongs.append(websocket.ping().wait(5))
-        websocket.send(CONNECTED)
-        for _ in websocket:
-            pass
-
-    with serve_sync(pings, "127.0.0.1", 0, close_timeout=0.1) as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever)
-        thread.start()
-        try:
-            url = f"ws://127.0.0.1:{endpoint.socket.getsockname()[1]}/"
-            assert load(url, streams=1, seconds=0.1).clean
-        finally:
-            endpoint.shutdown()
-            thread.join()
-    assert pongs == [True]
-
-
-def test_a_line_whose_socket_is_broken_is_a_lost_stream():
-    import socket
-
-    line = load_module._Line.__new__(load_module._Line)
-    line.sock = socket.socket()
-    line.sock.close()
-    report = LoadReport(1, 0.0)
-    assert load_module._Generator([line], report)._send(line, 1) is False
-    assert line.listen() is False
-    assert (report.sent, report.blocked) == (0, 0)
-
-
-def test_a_percentile_of_nothing_is_zero():
-    assert percentile([], 0.5) == 0
-    assert percentile([1, 2, 3, 4], 0.5) == 3
-
-
-def test_the_measured_endpoint_measures_and_records(tmp_path, capsys):
-    answers = []
-
-    def questions():
-        yield "\n"
-        load(answers[0]["url"], streams=2, seconds=0.3)
-        yield "\n"
-
-    core = min(os.sched_getaffinity(0))
-    before = os.sched_getaffinity(0)
-    try:
-        _measured.main(
-            [f"--record={tmp_path}", f"--core={core}"], questions(), lambda a: answers.append(json.loads(a))
-        )
-    finally:
-        os.sched_setaffinity(0, before)
-    assert answers[1]["frames"] == 30
-    assert answers[1]["measured"] > 0
-    assert len(list(tmp_path.glob("*.wav"))) == 2
-
-
-def test_the_measured_endpoint_runs_on_any_core_unless_it_is_given_one():
-    answers, before = [], os.sched_getaffinity(0)
-    _measured.main([], ["\n"], lambda answer: answers.append(json.loads(answer)))
-    assert os.sched_getaffinity(0) == before
-    assert answers[0]["frames"] == 0
 
 
 # --- serve() -----------------------------------------------------------------------------------

@@ -170,6 +170,21 @@ def test_a_file_of_another_program_is_read(tmp_path):
     assert mulaw.decode(read_wav(path).channels[0]) == pcm
 
 
+@pytest.mark.parametrize(("tag", "bits", "audio"), [(7, 8, b"abcd"), (1, 16, mulaw.decode(b"abcd"))])
+def test_a_file_whose_format_is_extensible_is_read(tag, bits, audio):
+    form = struct.pack("<HHIIHHHHIH", 0xFFFE, 2, 8000, 0, 0, bits, 22, bits, 3, tag) + bytes(14)
+    content = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<I", len(form)) + form
+    content += b"data" + struct.pack("<I", len(audio)) + audio
+    assert read_wav(io.BytesIO(content)).channels == (b"ac", b"bd")
+
+
+def test_an_extensible_format_that_is_cut_off_is_refused():
+    form = struct.pack("<HHIIHH", 0xFFFE, 1, 8000, 0, 0, 8)
+    content = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\0\0\0\0"
+    with pytest.raises(ValueError, match="tag 65534"):
+        read_wav(io.BytesIO(content))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -190,5 +205,5 @@ def test_a_wav_file_of_another_kind_is_refused_and_says_what_it_is(layout):
     tag, channels, rate, bits = layout
     form = struct.pack("<HHIIHH", tag, channels, rate, 0, 0, bits)
     content = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\0\0\0\0"
-    with pytest.raises(ValueError, match=f"tag {tag}, {bits} bits, {channels} channels and {rate} Hz"):
+    with pytest.raises(ValueError, match=f"tag {tag}, {bits} bits, {channels} channels and {rate} Hz.*sox"):
         read_wav(io.BytesIO(content))
