@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -139,14 +139,10 @@ class _Screen:
     def _show_events(self) -> bool:
         """Show what is told in the next quarter of a second; False where the end was asked for."""
         until = time.monotonic() + _REFRESH_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            try:
-                told = self._told.get(timeout=left)
-            except Empty:
-                return True
-            if told is None:
-                return False
-            self._show(told)
+        with suppress(Empty):
+            while (told := self._told.get(timeout=max(0.0, until - time.monotonic()))) is not None:
+                self._show(told)
+            return False
         return True
 
     def _show(self, told: CallEvent | _TurnedAway) -> None:
