@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import attrs
@@ -619,9 +620,18 @@ def test_an_error_says_how_many_states_were_confirmed_before(simulator: Simulato
 
 def test_the_monitor_says_when_the_server_goes_and_comes_back() -> None:
     changes: queue.Queue[bool | None] = queue.Queue()
+    heard: list[bool | None] = []
+    errors: list[Exception | None] = []
 
-    def note(status: HeartbeatStatus) -> None:
+    def went_down(status: HeartbeatStatus) -> None:
+        errors.append(status.last_error)
         changes.put(status.up)
+
+    def said(
+        up: bool,
+    ) -> None:  # on a busy machine a beat may take too long, and the link is down for a while
+        while not heard or heard[-1] is not up:
+            heard.append(changes.get(timeout=PATIENCE))
 
     first = Simulator()
     first.start()
@@ -629,23 +639,30 @@ def test_the_monitor_says_when_the_server_goes_and_comes_back() -> None:
     port = int(first.base_url.rpartition(":")[2])
     with (
         WfmClient(config) as client,
-        HeartbeatMonitor(client.heartbeat, interval=0.05, on_up=note, on_down=note) as monitor,
+        HeartbeatMonitor(
+            client.heartbeat,
+            interval=0.1,
+            on_up=lambda status: changes.put(status.up),
+            on_down=went_down,
+        ) as monitor,
     ):
-        assert changes.get(timeout=PATIENCE) is True
+        said(True)
         first.stop()
-        assert changes.get(timeout=PATIENCE) is False
-        down = monitor.status()
-        assert isinstance(down.last_error, CXoneError)
+        said(False)
+        assert isinstance(errors[-1], CXoneError)
         with Simulator(port=port) as second:  # it knows none of the tokens of the first
-            assert changes.get(timeout=PATIENCE) is True
-            assert second.received.heartbeats >= 1
+            while not second.received.heartbeats:
+                said(False)
+                said(True)
             began = time.monotonic()
             monitor.stop()
             assert time.monotonic() - began < 1
             beats = second.received.heartbeats
-            assert monitor.status().up is True
+            while not changes.empty():
+                heard.append(changes.get())
+            assert monitor.status().up is heard[-1]
             assert second.received.heartbeats == beats
-    assert changes.empty()
+    assert [now for before, now in pairwise(heard) if now is before] == []
     assert [t.name for t in threading.enumerate() if t.name == "cxone-wfm-heartbeat"] == []
 
 
