@@ -18,6 +18,10 @@ __all__ = ["CHUNK", "CallState", "Key", "OpenStream", "Side", "key_of"]
 CHUNK: Final = SAMPLE_RATE
 """Samples after which placed audio is handed over: a second."""
 
+_SPREAD: Final = 1733
+"""By how many samples one call is handed over before the next. Where many streams begin at once, as after a
+restart, all would else be handed over in the same hundredth of each second."""
+
 Key: TypeAlias = tuple[int, int] | int
 """Business unit and contact, or the number of a call that cannot be identified."""
 
@@ -101,6 +105,11 @@ class OpenStream:
     """Samples of the stream before the held audio."""
     offset: int = 0
     """What to add to that to have its position in the call."""
+    due: int = field(init=False)
+    """Samples of the stream, once placed, with which the held audio is handed over."""
+
+    def __attrs_post_init__(self) -> None:
+        self.due = _next_due(self.call, 0)
 
     def place(self, placements: Sequence[Placement], now: float, events: list[CallEvent]) -> None:
         """Take note of audio that does not lie right behind the audio before it."""
@@ -119,6 +128,8 @@ class OpenStream:
                         samples=placement.lost,
                     )
                 )
+        if placements:  # two seconds may have waited for their place: not all streams' at once
+            self.due = _next_due(self.call, self.clock.placed)
 
     def hand_over(self, until: int, now: float, events: list[CallEvent]) -> None:
         """Hand over the held audio up to a position in the stream."""
@@ -136,3 +147,9 @@ class OpenStream:
             )
             del self.held[:size]
             self.held_from = until
+            self.due = _next_due(self.call, until)
+
+
+def _next_due(call: CallState, placed: int) -> int:
+    """Return the next moment of each second that is this call's, in samples of its stream."""
+    return placed + CHUNK - (placed + call.call.number * _SPREAD) % CHUNK

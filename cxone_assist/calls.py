@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
-from ._call_state import CHUNK, CallState, Key, OpenStream, Side, key_of
+from ._call_state import CallState, Key, OpenStream, Side, key_of
 from ._deadlines import Deadlines
 from ._timeline import StreamClock
 from .call_events import (
@@ -154,7 +154,7 @@ class CallAssembler:
         silent_since, stream.last = stream.last, now
         if self._place_audio:
             stream.held += payload
-            full = stream.clock.placed - stream.held_from >= CHUNK
+            full = not placements and stream.clock.placed >= stream.due
         else:
             full = False
         if not (placements or full or stream.stalled):

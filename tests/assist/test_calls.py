@@ -143,7 +143,23 @@ def test_placed_audio_is_what_came_in_order():
         bytes([number % 256]) * 160 for number in range(500)
     )
     assert platform.placed(TX) == [(0, 80000)]
-    assert repr(platform.of(AudioPlaced)[0]).endswith("payload=<16160 bytes>)")
+    first = platform.of(AudioPlaced)[0]
+    assert repr(first).endswith(f"payload=<{len(first.payload)} bytes>)")
+
+
+def test_many_calls_that_begin_at_once_are_not_handed_over_all_at_once():
+    assembler = CallAssembler(place_audio=True)
+    for contact in range(50):
+        assembler.stream_started(contact, init_message(contact_id=contact), 0.0)
+    handed_over = []
+    for number in range(300):
+        now = number * 0.02 + 0.02
+        events = [event for contact in range(50) for event in assembler.audio(contact, FRAME, now)]
+        placed = [len(event.payload) for event in events if isinstance(event, AudioPlaced)]
+        handed_over.append(len(placed))
+        assert max(placed, default=0) <= (24320 if now < 4 else 8160)
+    assert sum(handed_over[150:250]) == 50 * 2  # each once a second
+    assert max(handed_over) <= 4  # of 50, in 20 ms
 
 
 def test_an_empty_frame_is_nothing():

@@ -245,7 +245,7 @@ def test_a_full_queue_drops_audio_and_counts_it_but_keeps_the_rest(tmp_path):
 
 def test_a_queue_that_was_emptied_takes_audio_again(tmp_path):
     events = call(TX, seconds=10)
-    with recorder(tmp_path, max_queued=20000) as made:
+    with recorder(tmp_path, max_queued=30000) as made:
         sent = 0
         for event in events:
             made.handle(event)
