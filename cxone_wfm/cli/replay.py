@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..client import WfmClient
+from ..connector._failures import told
 from ..connector.replaying import Replayed, replay
 from ..connector.settings import ConnectorSettings
-from ..connector.source import AcdSource, told
+from ..connector.source import AcdSource
 from ..errors import ConfigurationError, CXoneError
 from ..intervals import Interval
 from ..models.historical import QueueReport

@@ -8,14 +8,14 @@ from attrs import define
 from ..errors import PayloadRejectedError
 from ..intervals import INTERVAL_LENGTH, Interval
 from ..models.historical import HistoricalReport
+from ._failures import asked_wait, told
 from ._progress import Progress, digest
 from ._schedule import Backoff, Looks
-from ._states_job import asked_wait
 from .aggregation import NoDataError
 from .health import Troubles
 from .sender import Sender
 from .settings import ConnectorSettings
-from .source import AcdSource, extract, told
+from .source import AcdSource, extract
 
 _log = logging.getLogger(__name__)
 _NEVER_FAILED = Backoff()
@@ -119,10 +119,10 @@ class ReportsJob:
             self.unsent[interval] = _Unsent(report, found)
 
     def send(self, now: datetime, monotonic: float) -> bool:
-        """Send one report, the oldest that waits. Whether the progress has changed."""
-        if not self.unsent or not self._sender_rests.is_over(monotonic):
+        """Send one report, the oldest that may go. Whether the progress has changed."""
+        interval = self._next_to_send()
+        if interval is None or not self._sender_rests.is_over(monotonic):
             return False
-        interval = min(self.unsent)
         waiting = self.unsent[interval]
         try:
             self._sender.send_report(waiting.report)
@@ -152,13 +152,19 @@ class ReportsJob:
         for interval in self._due:
             rests_until = self._failing.get(interval, _NEVER_FAILED).until
             waits.append(max(self._source_rests.until, rests_until, monotonic) - monotonic)
-        if self.unsent:
+        if self._next_to_send() is not None:
             waits.append(self._sender_rests.until - monotonic)
         return min(waits)
 
+    def _next_to_send(self) -> Interval | None:
+        # A correction waits until all that is due was asked for once: what one extract seems to take away,
+        # for after a start the aggregator is empty, another may bring back.
+        is_whole = self._failing.keys() >= set(self._due)
+        return min((i for i in self.unsent if is_whole or i not in self.confirmed), default=None)
+
     def _plan(self, now: datetime) -> None:
         oldest = self._looks.oldest(now)
-        for interval in [i for i in (*self._failing, *self.unsent) if i < oldest]:
+        for interval in sorted(i for i in {*self._failing, *self.unsent} if i < oldest):
             _log.error("%s is given up: it is beyond the reach of %s", interval, self._settings.reach)
             self._failing.pop(interval, None)
             self.unsent.pop(interval, None)

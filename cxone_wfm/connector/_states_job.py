@@ -5,16 +5,17 @@ from datetime import datetime
 
 from ..errors import APIError, PayloadRejectedError, TransportError
 from ..models.agent_state import AgentState
+from ._failures import asked_wait, told
 from ._schedule import Backoff, Period
 from .health import Troubles
 from .sender import Sender
 from .settings import ConnectorSettings
-from .source import AcdSource, told
+from .source import AcdSource
 
 _log = logging.getLogger(__name__)
 
 MOST_PENDING = 20_000
-"""So many unsent states are kept one by one; of more, only the last of each agent (our choice)."""
+"""While sending fails so many states are kept one by one; of more, the last of each agent (our choice)."""
 
 
 class StatesJob:
@@ -51,11 +52,15 @@ class StatesJob:
         else:
             states = self.feed.due(now)
         self.pending += states
-        if len(self.pending) > MOST_PENDING:
-            _log.warning("%d agent states are unsent; the last of each agent is kept", len(self.pending))
-            latest = {state.login_id: state for state in self.pending}
-            self.pending = sorted(latest.values(), key=lambda state: state.event_utc_time)
+        if self._sender_rests.failures and len(self.pending) > MOST_PENDING:
+            self._keep_the_last_of_each_agent()
         return bool(states)
+
+    def _keep_the_last_of_each_agent(self) -> None:
+        latest = {state.login_id: state for state in self.pending}
+        if len(latest) < len(self.pending):
+            _log.warning("%d agent states are unsent; the last of each agent is kept", len(self.pending))
+            self.pending = sorted(latest.values(), key=lambda state: state.event_utc_time)
 
     def _snapshot(self, now: datetime, monotonic: float) -> list[AgentState]:
         try:
@@ -113,9 +118,3 @@ class StatesJob:
         if self.pending:
             waits.append(self._sender_rests.until - monotonic)
         return min(waits)
-
-
-def asked_wait(error: Exception) -> float:
-    """How many seconds the other side asked for."""
-    asked = getattr(error, "retry_after", None)
-    return asked if isinstance(asked, float) else 0.0

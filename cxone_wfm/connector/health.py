@@ -6,8 +6,8 @@ from enum import Enum
 
 from attrs import define, field, frozen
 
-from ..errors import APIError, PayloadRejectedError, TransportError
 from ..intervals import Interval
+from ._failures import needs_somebody
 
 __all__ = ["ConnectorHealth", "HealthStatus"]
 
@@ -20,7 +20,7 @@ class HealthStatus(str, Enum):
     OK = "ok"
     """Everything goes out."""
     DEGRADED = "degraded"
-    """Something fails and is tried again, or was left out; nobody needs to act as yet."""
+    """Something fails and is tried again, or was put aside; nobody needs to act as yet."""
     BLOCKED = "blocked"
     """Something will fail until somebody acts: a key, a permission, a path."""
 
@@ -113,10 +113,3 @@ class Troubles:
     def source_failing_since(self) -> datetime | None:
         """Since when the source has failed."""
         return min((trouble.since for trouble in self._now.values() if trouble.of_source), default=None)
-
-
-def needs_somebody(error: Exception | None) -> bool:
-    """Whether it will fail until somebody changes something. Refused data is put aside: it is none."""
-    if not isinstance(error, (APIError, TransportError)) or isinstance(error, PayloadRejectedError):
-        return False
-    return not error.retryable

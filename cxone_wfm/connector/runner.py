@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import ConfigurationError
 from ..intervals import Interval
 from ._clock import ConnectorClock, SystemConnectorClock
+from ._failures import told
 from ._progress import Progress, differences, load, save
 from ._reports_job import ReportsJob
 from ._schedule import Backoff, Period
@@ -15,7 +16,7 @@ from ._states_job import StatesJob
 from .health import ConnectorHealth, Troubles
 from .sender import Sender
 from .settings import ConnectorSettings
-from .source import AcdSource, told
+from .source import AcdSource
 
 __all__ = ["Connector"]
 
@@ -93,8 +94,7 @@ class Connector:
         the call, and sends and writes nothing more. If its data arrived all the same, it is sent again after
         the next start.
         """
-        if self._is_given_up:
-            raise RuntimeError("this connector was stopped in the middle of a call: make a new one")
+        self._refuse_if_given_up()
         mishaps: list[BaseException] = []
         left = threading.Event()  # also where a signal handler raises out of here, such as Ctrl-C
 
@@ -121,9 +121,14 @@ class Connector:
     def step(self) -> float:
         """Do what is due now, at most one extract and one report. Give the seconds until more is due.
 
-        `run` does nothing else, again and again.
+        `run` does nothing else, again and again. Not for several threads at once.
         """
+        self._refuse_if_given_up()
         return self._step(lambda: False)
+
+    def _refuse_if_given_up(self) -> None:
+        if self._is_given_up:
+            raise RuntimeError("this connector was stopped in the middle of a call: make a new one")
 
     def _step(self, is_stopped: Callable[[], bool]) -> float:
         states, reports = self._states, self._reports

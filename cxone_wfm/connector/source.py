@@ -5,19 +5,18 @@ from datetime import datetime
 from typing import Protocol
 
 from ..intervals import Interval
+from ._failures import told
 from .aggregation import IntervalAggregator, NoDataError
 from .records import AgentStatus, AgentTime, Contact
 
 __all__ = ["AcdSource", "extract"]
-
-_SHOWN = 300
-"""The longest text of a foreign error that is passed on, in characters."""
 
 
 class AcdSource(Protocol):
     """What is asked of an ACD. Three methods; whatever one of them raises says that it failed.
 
     A method that cannot tell must raise. An empty answer is a fact: nobody is there, nothing happened.
+    The text of what it raises is logged and shown in the health: let no secret be in it.
     They are called one at a time, from the connector's thread. Give them time-outs: while one of them
     waits, nothing else goes on.
     """
@@ -40,10 +39,11 @@ class AcdSource(Protocol):
 
 
 def extract(source: AcdSource, interval: Interval, aggregator: IntervalAggregator) -> list[Contact]:
-    """Bring what the source has of the interval into the aggregator, all or nothing, and complete it.
+    """Bring what the source has of the interval into the aggregator, and complete it.
 
-    Returns the contacts that came too late for any report. Raises `NoDataError` where a method of the
-    source failed, where what it gave is not valid, and where the aggregator no longer holds the interval.
+    Where it fails the interval is not complete, whatever came before the failure. Returns the contacts that
+    came too late for any report. Raises `NoDataError` where a method of the source failed, where what it
+    gave is not valid, and where the aggregator no longer holds the interval.
     """
     method = "contacts"
     try:
@@ -59,10 +59,3 @@ def extract(source: AcdSource, interval: Interval, aggregator: IntervalAggregato
         raise NoDataError(interval, reason) from error
     aggregator.complete(interval)
     return too_late
-
-
-def told(error: Exception) -> str:
-    """An error in one line, cut short: it may be of anybody's making."""
-    text = " ".join(str(error).split())
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

@@ -520,8 +520,19 @@ def test_unsent_states_are_bounded_by_the_last_of_each_agent(world, monkeypatch,
     world.taken.fails = failing(NotSentError("down"), "states")
     assert world.run(hours=1).unsent_states <= 6 < MOST_PENDING
     assert "the last of each agent is kept" in caplog.text
+    assert len(caplog.records) < 40
     newest = {s["loginId"] for s in json.loads(world.path.read_text())["pending"]["agentStateList"]}
     assert newest == {f"agent{n}" for n in range(4)}
+
+
+def test_many_agents_are_no_trouble_while_sending_works(world, monkeypatch, caplog):
+    monkeypatch.setattr("cxone_wfm.connector._states_job.MOST_PENDING", 3)
+    world.restart()
+    world.run(seconds=5)
+    assert len(world.taken.states) == 4
+    world.taken.fails = failing(NotSentError("down"), "states")
+    assert world.run(hours=1).unsent_states >= 4
+    assert "the last of each agent is kept" in caplog.text
 
 
 # --- restarts ----------------------------------------------------------------------------------------
@@ -569,6 +580,36 @@ def test_a_contact_that_comes_late_after_a_restart_still_corrects_an_earlier_int
     world.restart()
     world.run(minutes=5)
     assert world.taken.of(FIRST) == [*before, world.truth(FIRST)]
+
+
+def test_what_another_intervals_extract_brought_is_not_taken_back_by_a_restart(world):
+    real = world.acd.contacts
+    late = Contact(contact_id="late", queue="2", arrived=START, ended=START + timedelta(minutes=1))
+    third = Interval(start=START + 2 * INTERVAL_LENGTH)
+    world.acd.contacts = lambda interval: [*real(interval), *([late] if interval == third else [])]
+    world.run(minutes=50)
+    before = world.taken.of(FIRST)
+    world.restart()
+    world.run(minutes=5)
+    assert world.acd.extracts.count(FIRST) == 2
+    assert world.taken.of(FIRST) == before
+
+
+def test_a_correction_waits_for_no_interval_that_fails(world):
+    late = next(iter(FakeAcd(world.clock).everything(FIRST, START + timedelta(hours=1)))).contact_id
+    world.acd.knows_late[late] = START + timedelta(minutes=50)
+    second = FIRST.next()
+
+    def fails(what):
+        if what == "contacts" and world.acd.extracts[-1] == second:
+            raise OSError("broken")
+
+    world.acd.fails = fails
+    world.run(minutes=60)
+    before = world.taken.of(FIRST)[-1]
+    world.run(minutes=20)
+    assert world.connector.health().without_data == (second,)
+    assert world.taken.of(FIRST)[-1] == world.truth(FIRST) != before
 
 
 def test_a_lost_answer_is_asked_for_again_after_a_restart(tmp_path):
@@ -770,8 +811,9 @@ def test_a_stop_in_the_middle_of_a_call_gives_the_call_up_and_nothing_follows(tm
     assert (tmp_path / "p").read_bytes() == before
     assert len(taken.beats) == 1
     assert taken.reports == []
-    with pytest.raises(RuntimeError, match="make a new one"):
-        connector.run(threading.Event())
+    for again in (lambda: connector.run(threading.Event()), connector.step):
+        with pytest.raises(RuntimeError, match="make a new one"):
+            again()
 
 
 def test_what_was_seen_before_the_stop_is_in_the_file(tmp_path):
