@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..connector.linting import RULES
 from .check import check as run_check
 from .import_csv import run_import
 from .lint import FailOn, Format, Preset, read_media, read_now, run_lint
@@ -278,6 +279,8 @@ def import_(
     """
     with _usage_error("--media"):
         media_of = read_media(media or [])
+    if unknown := sorted(set(allow or ()) - {rule.id for rule in RULES}):
+        raise typer.BadParameter(f"{', '.join(unknown)}: there is no such rule", param_hint="--allow")
     if len(mapping) != len(files):
         raise typer.BadParameter(
             f"there are {len(files)} CSV files and {len(mapping)} mappings", param_hint="--mapping"

@@ -70,7 +70,7 @@ def _refusal(findings: Sequence[Finding], allow: Collection[str]) -> str | None:
     )
     if not stopping:
         return None
-    rules = ", ".join(f"{rule} ({count} times)" for rule, count in stopping.items())
+    rules = ", ".join(f"{count} of {rule}" for rule, count in stopping.items())
     options = " ".join(f"--allow {rule}" for rule in stopping)
     return (
         f"Nothing was sent, for the lint found errors: {rules}. Correct the export or the mapping;"
@@ -87,10 +87,9 @@ def _send(imported: Sequence[ImportedReport]) -> tuple[int, str | None]:
                 wfm.reports.send_historical(each.report)
                 sent += 1
     except CXoneError as error:
-        return (
-            sent,
-            f"{error}\n{sent} of {len(imported)} reports were sent. It does no harm to send them again.",
-        )
+        left = imported[sent].report.start_date
+        told = f"{sent} of {len(imported)} reports were sent; those from {_iso(left)} on were not."
+        return sent, f"{error}\n{told}"
     return sent, None
 
 
@@ -128,7 +127,7 @@ def _show(
     _list(output.line, shown, "findings")
     first, last = imported[0].report, imported[-1].report
     output.line(
-        f"{len(imported)} reports from {first.start_date.isoformat()} to {last.end_date.isoformat()},"
+        f"{len(imported)} reports from {_iso(first.start_date)} to {_iso(last.end_date)},"
         f" {len(findings)} findings"
     )
     if failure is not None:
@@ -140,7 +139,11 @@ def _show(
 def _place(imported: Sequence[ImportedReport], finding: Finding) -> str:
     """Where it is in the files; of what is no single line's, the interval."""
     of = imported[finding.document]
-    return of.place(finding.path) or f"the report from {of.report.start_date.isoformat()}"
+    return of.place(finding.path) or f"the report from {_iso(of.report.start_date)}"
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%MZ}"
 
 
 def _list(show: Callable[[str], None], lines: Sequence[str], what: str) -> None:

@@ -43,15 +43,14 @@ def run_replay(
     progress: str | None,
 ) -> int:
     """Replay the intervals and show what has become of each. Gives the exit code."""
-    intervals = list(Interval.between(start, end))
+    intervals: list[Interval] = []
     done: list[Replayed] = []
     failure = None
     with ExitStack() as open_things:
         try:
             if end > datetime.now(timezone.utc):
-                raise ConfigurationError(
-                    [f"the interval {intervals[-1]} is not over yet: give an earlier --to"]
-                )
+                raise ConfigurationError(["the last interval is not over yet: give an earlier --to"])
+            intervals += Interval.between(start, end)
             acd, meant = _source(_object(source, "--source")), _settings(_object(settings, "--settings"))
             wfm = open_things.enter_context(WfmClient.from_env()) if send else None
             send_report = wfm.reports.send_historical if wfm else None
@@ -60,6 +59,8 @@ def run_replay(
                 done.append(step)  # noqa: PERF402 - what was done before an error counts
         except CXoneError as error:
             failure = str(error)
+        except KeyboardInterrupt:
+            failure = "Stopped."
     _show(output, done, intervals, send=send, failure=failure)
     if failure is not None:
         output.failure(failure)

@@ -264,15 +264,15 @@ def _zone(name: object, problems: list[str]) -> ZoneInfo | None:
 
 def _delimiter(document: _Object, problems: list[str]) -> str:
     delimiter = _text(document, "delimiter", problems, ",")
-    if len(delimiter) != 1:
-        problems.append("delimiter must be one character")
+    if len(delimiter) != 1 or not (delimiter.isprintable() or delimiter == "\t") or delimiter == '"':
+        problems.append("delimiter must be one character: a comma, a semicolon, a tab or another, no quote")
     return delimiter
 
 
 def _encoding(document: _Object, problems: list[str]) -> str:
     encoding = _text(document, "encoding", problems, "utf-8-sig")
     try:
-        b"a".decode(encoding, "ignore")
-    except LookupError:
-        problems.append(f"encoding: there is none of the name {describe(encoding)}")
+        "a".encode(encoding)
+    except (LookupError, ValueError):
+        problems.append(f"encoding: there is none for text of the name {describe(encoding)}")
     return encoding

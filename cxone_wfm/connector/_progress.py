@@ -15,7 +15,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from .. import _json
+from .._json import parse
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..intervals import Interval
 from ..models.agent_state import AgentState, AgentStateList
@@ -70,7 +70,7 @@ def load(path: Path, owner: Owner) -> Progress | None:
     except OSError as error:
         raise ConfigurationError([f"the progress file {path} cannot be read: {error.strerror}"]) from error
     try:
-        return _read(_json.parse(text, "The progress file"), owner)
+        return _read(parse(text, "The progress file"), owner)
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(
             [
@@ -97,23 +97,21 @@ def save(path: Path, progress: Progress) -> None:
 
 
 def _written(progress: Progress) -> bytes:
-    document = {
-        "what": _what(progress.owner),
-        "version": _VERSION,
-        "acdType": progress.acd_type,
-        "acdId": progress.acd_id,
-        "first": progress.first.start.isoformat(),
-        "confirmed": {i.start.isoformat(): found for i, found in progress.confirmed.items()},
+    parts = {
+        "what": _json(_what(progress.owner)),
+        "version": _json(_VERSION),
+        "acdType": _json(progress.acd_type),
+        "acdId": _json(progress.acd_id),
+        "first": _json(progress.first.start.isoformat()),
+        "confirmed": _json({i.start.isoformat(): found for i, found in progress.confirmed.items()}),
+        "lastSent": AgentStateList(agent_state_list=progress.last_sent).to_json(),
+        "pending": AgentStateList(agent_state_list=progress.pending).to_json(),
     }
-    head = json.dumps(document, indent=1).encode()[
-        :-2
-    ]  # without its closing brace: the states are JSON already
-    states = {"lastSent": progress.last_sent, "pending": progress.pending}
-    lists = (
-        b',\n "%s": %s' % (name.encode(), AgentStateList(agent_state_list=own).to_json())
-        for name, own in states.items()
-    )
-    return b"".join((head, *lists, b"\n}\n"))
+    return b"{%s}\n" % b",\n".join(b'"%s": %s' % (name.encode(), part) for name, part in parts.items())
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _what(owner: Owner) -> str:

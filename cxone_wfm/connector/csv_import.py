@@ -14,7 +14,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from .._kinds import describe
-from .._wire import wire_name
+from .._wire import step, wire_name
 from ..errors import Fault, ValidationError
 from ..intervals import Interval
 from ..models.historical import HistoricalReport, HistoricalReportData
@@ -41,7 +41,7 @@ class CsvTable:
 
     name: str
     mapping: CsvMapping
-    lines: tuple[_Line, ...] = field(repr=False)
+    _lines: tuple[_Line, ...] = field(repr=False)
 
 
 @define(kw_only=True)
@@ -79,9 +79,9 @@ def read_table(content: bytes, mapping: CsvMapping, name: str) -> CsvTable:
     """
     faults: list[Fault] = []
     try:
-        text = content.decode(mapping.encoding)
-    except UnicodeDecodeError as error:
-        found = f"a byte that is not {mapping.encoding} at offset {error.start}"
+        text = content.decode(mapping.encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        found = f"something else ({error})"
         raise ValidationError(name, [Fault("the file", found, f"text in {mapping.encoding}")]) from error
     lines = tuple(_Reader(mapping, faults).lines(text))
     if not faults and not lines:
@@ -103,7 +103,7 @@ def import_tables(tables: Iterable[CsvTable]) -> list[ImportedReport]:
         raise ValidationError("import", [Fault("acd_type", ", ".join(types), "the same in all mappings")])
     by_interval: dict[Interval, dict[str, list[tuple[CsvTable, _Line]]]] = {}
     for table in known:
-        for line in table.lines:
+        for line in table._lines:
             parts = by_interval.setdefault(line.interval, {})
             parts.setdefault(table.mapping.rows, []).append((table, line))
     return [_report(types[0], interval, by_interval[interval]) for interval in sorted(by_interval)]
@@ -145,7 +145,7 @@ class _Reader:
                 return
             except csv.Error as error:
                 self._line = reader.line_num
-                self._fault("", str(error), "CSV with balanced quotes")
+                self._fault(None, str(error), "CSV with balanced quotes")
                 return
             self._line = reader.line_num
             if not any(cells):
@@ -155,7 +155,7 @@ class _Reader:
                 if not self._header_is_good(header):
                     return
             elif len(cells) != len(header):
-                self._fault("", f"{len(cells)} cells", f"{len(header)}, as the header has")
+                self._fault(None, f"{len(cells)} cells", f"{len(header)}, as the header has")
             elif (line := self._read(dict(zip(header, cells, strict=True)))) is not None:
                 yield line
 
@@ -163,9 +163,8 @@ class _Reader:
         before = len(self._faults)
         for column in self._mapping.needed:
             if (times := header.count(column)) != 1:
-                self._fault(
-                    column, f"it {times} times" if times else "no such column", "it once in the header"
-                )
+                found = f"it {times} times" if times else "no such column"
+                self._fault(f"column {column}", found, "it once in the header")
         return len(self._faults) == before
 
     def _read(self, cells: Mapping[str, str]) -> _Line | None:
@@ -182,7 +181,8 @@ class _Reader:
                 cell, column.unit, expects_text=target.kind is not None and target.kind.accepts("x")
             )
             if target.kind is not None and not target.kind.accepts(value):
-                self._fault(column.name, describe(cell), _expected(target.kind.expected, column.unit))
+                expected = _expected(target.kind.expected, column.unit)
+                self._fault(f"column {column.name}", describe(cell), expected)
             values[name] = value
         if mapping.preset is not None:
             values |= self._from_preset(mapping.preset, cells)
@@ -200,25 +200,29 @@ class _Reader:
         try:
             row = getattr(preset, mapping.rows)(numbers, without=mapping.without, **keys)
         except ValidationError as error:
-            for fault in error.faults:
-                self._fault(fault.path.removeprefix("$."), fault.found, fault.expected)
+            places = {f"${step(column)}": f"column {column}" for column in mapping.preset_columns}
+            for fault in error.faults:  # what a formula gives belongs to no column, but to its field
+                place = places.get(fault.path, f"field {fault.path.removeprefix('$.')}")
+                self._fault(place, fault.found, fault.expected)
             return {}
         return {name: value for name in mapping.preset_fields if (value := getattr(row, name)) is not None}
 
     def _interval(self, text: str) -> Interval | None:
-        columns = ", ".join(self._mapping.interval_columns)
+        place = f"column {', '.join(self._mapping.interval_columns)}"
         try:
-            moment = _moment(text, self._mapping)
-            return Interval(start=moment)
+            interval = Interval(start=_moment(text, self._mapping))
+            interval.next()  # there is none after the last of the year 9999, and so that one has no end
         except _UnclearTimeError as error:
-            self._fault(columns, f"{describe(text)}, {error}", error.expected)
+            self._fault(place, f"{describe(text)}, {error}", error.expected)
         except (ValueError, OverflowError) as error:
-            self._fault(columns, describe(text), f"the start of an interval: {error}")
+            self._fault(place, describe(text), f"the start of an interval: {error}")
+        else:
+            return interval
         return None
 
-    def _fault(self, column: str, found: str, expected: str) -> None:
-        place = f"line {self._line}, column {column}" if column else f"line {self._line}"
-        self._faults.append(Fault(place, found, expected))
+    def _fault(self, place: str | None, found: str, expected: str) -> None:
+        line = f"line {self._line}"
+        self._faults.append(Fault(line if place is None else f"{line}, {place}", found, expected))
 
 
 class _UnclearTimeError(Exception):

@@ -29,6 +29,12 @@ class Acd(FakeAcd):
 ready_made = Acd()
 seven = 7
 
+class Stopped(Acd):
+    def contacts(self, interval):
+        if interval.start.minute == 15:
+            raise KeyboardInterrupt
+        return super().contacts(interval)
+
 def broken():
     raise OSError("no route to the ACD")
 
@@ -150,6 +156,13 @@ def test_without_a_progress_file_it_says_how_to_go_on_by_hand(simulator):
     assert "3 of 6 reports were sent. Give the intervals that are left with --from and --to." in done.err
 
 
+def test_ctrl_c_says_how_far_it_came(simulator):
+    done = run("replay", *SPAN, "--source", "an_acd:Stopped", *FAKE[2:], "--send", "--progress", "done.json")
+    assert done.code == 1
+    assert "Stopped.\n1 of 6 reports were sent. The same command goes on where it stopped." in done.err
+    assert len(simulator.received.historical_reports) == 1
+
+
 def test_an_interval_without_data_is_shown_and_is_no_success():
     done = run("replay", *SPAN, "--source", "an_acd:Cut", "--settings", "an_acd:SETTINGS", "--json")
     assert done.code == 1
@@ -184,7 +197,7 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(monkeypatch):
         (["--source", "an_acd:broken", *FAKE[2:]], "calling it failed: OSError: no route to the ACD"),
         ([*FAKE[:2], "--settings", "an_acd:seven"], "--settings is a int, and not a ConnectorSettings"),
         ([*FAKE, "--send"], "CXONE_BASE_URL is not set"),
-        ([*FAKE, "--to", "2999-01-01T00:00Z", "--from", "2998-12-31T23:45Z"], "is not over yet"),
+        ([*FAKE, "--to", "9999-01-01T00:00Z"], "the last interval is not over yet"),
         ([*FAKE, "--progress", "an_acd.py"], "not the progress of a replay"),
     ],
 )
@@ -234,7 +247,7 @@ def files(folder):
 def test_an_import_is_linted_and_nothing_leaves_without_send(files):
     done = run("import", *files())
     assert (done.code, done.err) == (0, "")
-    assert "2 reports from 2024-04-17T10:00:00+00:00 to 2024-04-17T10:30:00+00:00, 0 findings" in done.out
+    assert "2 reports from 2024-04-17T10:00Z to 2024-04-17T10:30Z, 0 findings" in done.out
     assert "Nothing was sent. To send the reports, add --send." in done.out
 
 
@@ -252,13 +265,15 @@ def test_errors_of_the_lint_stop_it_until_they_are_allowed_by_name(files, simula
     done = run("import", *files(WRONG), "--send")
     assert done.code == 1
     assert "q.csv line 2, column hold: error WFM204: " in done.out
-    assert "Nothing was sent, for the lint found errors: WFM204 (1 times)." in done.err
+    assert "Nothing was sent, for the lint found errors: 1 of WFM204." in done.err
     assert "add --allow WFM204." in done.err
     assert simulator.received.requests == ()
     assert run("import", *files(WRONG), "--send", "--allow", "WFM101").code == 1
     assert simulator.received.requests == ()
     done = run("import", *files(WRONG), "--send", "--allow", "WFM204")
     assert done.code == 0
+    unknown = run("import", *files(WRONG), "--send", "--allow", "wfm204")
+    assert (unknown.code, "wfm204: there is no such rule" in unknown.err) == (2, True)
     assert "error WFM204" in done.out
     assert len(simulator.received.historical_reports) == 2
 
@@ -272,12 +287,12 @@ def test_findings_that_are_no_errors_are_shown_and_stop_nothing(files, simulator
     document = done.document
     assert (document["ok"], document["error"], document["reports"], document["sent"]) == (True, None, 2, 2)
     assert {finding["severity"] for finding in document["findings"]} == {"note"}
-    assert document["findings"][0]["place"] == "the report from 2024-04-17T10:00:00+00:00"
+    assert document["findings"][0]["place"] == "the report from 2024-04-17T10:00Z"
 
 
 def test_what_belongs_to_no_line_is_told_by_its_interval(files):
     done = run("import", *files(GOOD.replace("10:15Z", "10:30Z")))
-    assert "the report from 2024-04-17T10:30:00+00:00: warning WFM702" in done.out
+    assert "the report from 2024-04-17T10:30Z: warning WFM702" in done.out
 
 
 def test_a_failure_on_the_way_says_how_far_it_came(files, simulator):
@@ -285,7 +300,7 @@ def test_a_failure_on_the_way_says_how_far_it_came(files, simulator):
     simulator.fail("historical_report", Status(500), times=1)
     done = run("import", *files(), "--send")
     assert done.code == 1
-    assert "1 of 2 reports were sent. It does no harm to send them again." in done.err
+    assert "1 of 2 reports were sent; those from 2024-04-17T10:15Z on were not." in done.err
 
 
 def test_without_settings_nothing_is_sent_and_it_is_told(files, monkeypatch):

@@ -130,6 +130,7 @@ def test_blank_lines_blanks_quotes_and_a_byte_order_mark_do_no_harm():
         "\ufeff" + HEADER + '\n"17.04.2024"; 06:15 ;" 12 ";25;20;1:06:40;400500;15.5;300.25;97.5;"x\n;y"\n\n'
     )
     assert one(read(text)).report == one(read(HEADER + LINE)).report
+    assert one(read(text, encoding="utf-8")).report == one(read(HEADER + LINE)).report
 
 
 def test_another_encoding_is_read_as_the_mapping_says():
@@ -186,8 +187,21 @@ def test_the_columns_of_a_preset_are_told_by_line_and_column():
         "line 2, column acdtime: found '', expected a number of at least 0",
         "line 2, column acwtime: found 'x', expected a number of at least 0",
     ]
+    with pytest.raises(ValidationError, match="field handled_long: found -5 as acdcalls - acceptable"):
+        read_avaya(AVAYA_CSV.replace(",20,15,", ",10,15,"))
     with pytest.raises(ValidationError, match="line 1, column anstime: found no such column"):
         read_avaya(AVAYA_CSV.replace("anstime", "abntime"))
+
+
+def test_columns_with_a_point_in_their_names_are_told_as_they_stand_in_the_header():
+    statistics = ["nOffered.count", "tHandle.count", "tAbandon.count", "tTalk.sum", "tHeld.sum", "tAcw.sum"]
+    header = ",".join(["start", "split", *statistics, "tAnswered.sum"])
+    with pytest.raises(ValidationError) as caught:
+        read_avaya(f"{header}\n2024-04-17T10:15Z,12,1,x,1,1,1,1,\n", preset="genesys_cloud")
+    assert [fault.path for fault in caught.value.faults] == [
+        "line 2, column tAnswered.sum",
+        "line 2, column tHandle.count",
+    ]
 
 
 # --- zones -------------------------------------------------------------------------------------------
@@ -208,6 +222,11 @@ def test_a_time_that_is_skipped_is_refused_whatever_the_mapping_says():
     text = HEADER + LINE.replace("17.04.2024;06:15", "10.03.2024;02:15")
     (fault,) = faults(text, **interval(fold=1))
     assert "which America/New_York skips" in fault
+
+
+def test_an_interval_that_no_clock_can_end_is_a_fault():
+    (fault,) = faults(HEADER + LINE.replace("17.04.2024;06:15", "31.12.9999;18:45"))
+    assert "found '31.12.9999 18:45', expected the start of an interval" in fault
 
 
 def test_a_time_without_a_zone_needs_one():
@@ -270,8 +289,10 @@ def test_broken_quotes_and_a_wrong_encoding_are_told():
     assert faults(HEADER + LINE + 'a"b;"c') == [
         "line 3: found unexpected end of data, expected CSV with balanced quotes"
     ]
-    with pytest.raises(ValidationError, match=r"found a byte that is not utf-8-sig at offset 2"):
+    with pytest.raises(ValidationError, match=r"byte 0xf6 in position 2.*, expected text in utf-8"):
         read_table("Größe".encode("cp1252") + b"aa", mapping_of(), "x")
+    with pytest.raises(ValidationError, match="expected text in punycode"):
+        read_table(b"a-\xff", mapping_of(encoding="punycode"), "x")
 
 
 # --- mappings ----------------------------------------------------------------------------------------
@@ -326,7 +347,11 @@ def test_a_mapping_must_be_a_json_object(text):
         ({"without": 7}, "without must be a text or a list of texts"),
         ({"preset": "avaya_cms"}, "hold_time is mapped twice, by the preset and here"),
         ({"delimiter": ";;"}, "delimiter must be one character"),
-        ({"encoding": "utf-9"}, "encoding: there is none of the name 'utf-9'"),
+        ({"delimiter": '"'}, "delimiter must be one character"),
+        ({"delimiter": "\n"}, "delimiter must be one character"),
+        ({"encoding": "utf-9"}, "encoding: there is none for text of the name 'utf-9'"),
+        ({"encoding": "base64"}, "encoding: there is none for text of the name 'base64'"),
+        ({"encoding": "undefined"}, "encoding: there is none for text of the name 'undefined'"),
     ],
 )
 def test_what_is_wrong_with_a_mapping_is_told(changes, told):
