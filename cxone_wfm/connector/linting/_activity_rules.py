@@ -103,8 +103,8 @@ def duration_in_seconds(report: AgentActivityReport, _: Context) -> Iterator[Hit
         if each.fits_in_seconds and not each.fits:
             duration = each.row.record.duration
             yield each.row.hit(
-                f"A duration of {duration} ms ends before the report's interval, one of {duration} s ends"
-                " in it.",
+                f"A duration of {duration} ms ends before the report's interval, one of {duration} s ends in"
+                " it.",
                 "duration",
                 "start_time",
             )
@@ -163,8 +163,7 @@ def activities_overlap(report: AgentActivityReport, _: Context) -> Iterator[Hit]
             if overlap > ROUNDING:
                 yield following.hit(
                     f"Agent {describe(agent.record.agent_value)} is in {describe(following.record.state)}"
-                    " while"
-                    f" {describe(row.record.state)} goes on for another {lasting(overlap)}.",
+                    f" while {describe(row.record.state)} goes on for another {lasting(overlap)}.",
                     "start_time",
                     more={"overlap": overlap},
                 )

@@ -64,8 +64,8 @@ def ready_and_not_ready_longer_than_login(report: HistoricalReport, _: Context) 
         parts = total([one.ready_time, one.not_ready_time])
         if exceeds(parts, one.login_time, 2 * ROUNDING):
             yield row.hit(
-                f"{number(one.ready_time)} s ready and {number(one.not_ready_time)} s not ready are more than"
-                f" {number(one.login_time)} s logged in.",
+                f"{number(one.ready_time)} s ready and {number(one.not_ready_time)} s not ready are more"
+                f" than {number(one.login_time)} s logged in.",
                 *_TIMES,
             )
 
@@ -73,13 +73,11 @@ def ready_and_not_ready_longer_than_login(report: HistoricalReport, _: Context) 
 @AGENT_RULES.add(
     "WFM403",
     Severity.WARNING,
-    summary="Several agents' handle time fills all the time in which they were neither ready nor not"
-    " ready, and they"
-    " also have after-contact work.",
+    summary="Several agents' handle time fills all the time in which they were neither ready nor not ready,"
+    " and they also have after-contact work.",
     advice="Count the work once: not in handledTime, not in notReadyTime, only in workTime.",
     source="field list: neither time includes it. Inferred: 3 agents or more whose handle time alone is"
-    " login - ready"
-    " - not ready, and none whose handle time and work are",
+    " login - ready - not ready, and none whose handle time and work are",
 )
 def work_counted_twice(report: HistoricalReport, _: Context) -> Iterator[Hit]:
     shares = _by_agent(report)
@@ -99,8 +97,7 @@ def work_counted_twice(report: HistoricalReport, _: Context) -> Iterator[Hit]:
         yield Hit(
             "$.reportData.agentSystemPerformanceReport",
             f"The handle time of {twice} agents alone fills the time in which they were neither ready nor"
-            " not ready,"
-            " and they have after-contact work besides: it seems to be counted twice.",
+            " not ready, and they have after-contact work besides: it seems to be counted twice.",
             {"agents": twice},
         )
 

@@ -105,8 +105,8 @@ def _shared(report: HistoricalReport) -> list[_Shared]:
     Severity.WARNING,
     summary="A queue's handle time differs from that of its agents by just the after-contact work.",
     advice="Handle time is talk and hold: take the after-contact work off it, and send it as workTime alone.",
-    source="field list: never after-contact work. Inferred: one of the two sums is the other plus the"
-    " work time",
+    source="field list: never after-contact work. Inferred: one of the two sums is the other plus the work"
+    " time",
 )
 def work_in_handle_time(report: HistoricalReport, _: Context) -> Iterator[Hit]:
     for each in _shared(report):
@@ -116,9 +116,8 @@ def work_in_handle_time(report: HistoricalReport, _: Context) -> Iterator[Hit]:
         work = each.queue.record.work_time if in_queue_row else each.work_time
         yield each.queue.hit(
             f"The queue's handle time is {number(each.queue.record.handle_time)} s and that of its agents"
-            f" {number(each.handle_time)} s; the difference is the after-contact work of {number(work)}"
-            " s, which"
-            f" seems to be in the {'queue row' if in_queue_row else 'agent rows'}.",
+            f" {number(each.handle_time)} s; the difference is the after-contact work of {number(work)} s,"
+            f" which seems to be in the {'queue row' if in_queue_row else 'agent rows'}.",
             "handle_time",
             "work_time",
             more=_known({"agents.handledTime": each.handle_time, "agents.workTime": each.work_time}),
@@ -132,8 +131,8 @@ def _known(figures: dict[str, float | None]) -> dict[str, Figure]:
 @AGREEMENT_RULES.add(
     "WFM302",
     Severity.WARNING,
-    summary="The agents handled as many contacts as the queue has in handledLong alone, and handledShort"
-    " is not 0.",
+    summary="The agents handled as many contacts as the queue has in handledLong alone, and handledShort is"
+    " not 0.",
     advice="handledLong is what was answered after the threshold: take handledShort off the total.",
     source="field list: short and long are split by the threshold",
 )
@@ -142,8 +141,7 @@ def total_in_handled_long(report: HistoricalReport, _: Context) -> Iterator[Hit]
         if each.totals_in_long:
             yield each.queue.hit(
                 f"The agents handled {number(each.handled)} contacts, just handledLong: it looks like the"
-                " total, which"
-                f" counts the {number(each.queue.record.handled_short)} short ones twice.",
+                f" total, which counts the {number(each.queue.record.handled_short)} short ones twice.",
                 "handled_long",
                 "handled_short",
                 more=_known({"agents.handled": each.handled}),
@@ -197,8 +195,7 @@ def queue_without_agents(report: HistoricalReport, _: Context) -> Iterator[Hit]:
         if row.record.queue_value not in shared and exceeds(handled_by_queue(row.record), 0):
             yield row.hit(
                 f"Queue {describe(row.record.queue_value)} handled {number(handled_by_queue(row.record))}"
-                " contacts,"
-                " and no agent has a row on it.",
+                " contacts, and no agent has a row on it.",
                 "queue_value",
                 "handled_short",
                 "handled_long",

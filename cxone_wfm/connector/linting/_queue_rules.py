@@ -84,8 +84,8 @@ def mixed_directions(report: HistoricalReport, _: Context) -> Iterator[Hit]:
         if earlier.record.is_outbound != outbound:
             told.add(queue)
             yield row.hit(
-                f"Queue {describe(queue)} is {_direction(outbound)} here and"
-                f" {_direction(not outbound)} at {earlier.path}.",
+                f"Queue {describe(queue)} is {_direction(outbound)} here and {_direction(not outbound)} at"
+                f" {earlier.path}.",
                 "is_outbound",
                 "queue_value",
             )
@@ -141,8 +141,7 @@ def milliseconds_for_seconds(report: HistoricalReport, context: Context) -> Iter
                 average = (each.time or 0) / each.contacts
                 yield row.hit(
                     f"{number(average)} s for each of {number(each.contacts)} contacts look like"
-                    " milliseconds:"
-                    f" in seconds they would be {number(average / 1000)}.",
+                    f" milliseconds: in seconds they would be {number(average / 1000)}.",
                     each.time_name,
                     *each.contact_names,
                     more={"average": average},
@@ -164,8 +163,7 @@ def hold_longer_than_handle(report: HistoricalReport, _: Context) -> Iterator[Hi
         if exceeds(row.record.hold_time, handle.time, ROUNDING):
             yield row.hit(
                 f"{number(row.record.hold_time)} s on hold are more than the {number(handle.time)} s of"
-                " handle"
-                " time, which includes them.",
+                " handle time, which includes them.",
                 "hold_time",
                 handle.time_name,
             )
@@ -184,8 +182,8 @@ def average_for_total(report: HistoricalReport, _: Context) -> Iterator[Hit]:
             many = each.contacts is not None and each.contacts >= ENOUGH_CONTACTS
             if many and each.time and exceeds((each.contacts or 0) * SHORTEST_AVERAGE, each.time):
                 yield row.hit(
-                    f"{number(each.time)} s for {number(each.contacts)} contacts: it looks like the"
-                    " average of one.",
+                    f"{number(each.time)} s for {number(each.contacts)} contacts: it looks like the average"
+                    " of one.",
                     each.time_name,
                     *each.contact_names,
                 )
@@ -237,9 +235,8 @@ def delay_without_contacts(report: HistoricalReport, _: Context) -> Iterator[Hit
     for row in queues(report):
         if is_zero(handled_by_queue(row.record)) and exceeds(row.record.queue_delay_time, 0):
             yield row.hit(
-                f"{number(row.record.queue_delay_time)} s of delay and no handled contact: it looks like"
-                " the wait"
-                " of those who gave up.",
+                f"{number(row.record.queue_delay_time)} s of delay and no handled contact: it looks like the"
+                " wait of those who gave up.",
                 "queue_delay_time",
                 "handled_short",
                 "handled_long",
@@ -271,8 +268,8 @@ def backlog_is_not_the_sum(report: HistoricalReport, _: Context) -> Iterator[Hit
     Severity.WARNING,
     summary="The service level looks like a share from 0 to 1.",
     advice="Send a percentage from 0 to 100: multiply by 100.",
-    source="vendor page: its sample is 100.0. WFM ignores the field for immediate response: there the"
-    " rule is off",
+    source="vendor page: its sample is 100.0. WFM ignores the field for immediate response: there the rule"
+    " is off",
 )
 def service_level_is_a_share(report: HistoricalReport, context: Context) -> Iterator[Hit]:
     for row in queues(report):
@@ -283,7 +280,7 @@ def service_level_is_a_share(report: HistoricalReport, context: Context) -> Iter
         share = one.handled_short / handled if handled and one.handled_short is not None else 1
         if one.svc_lvl_pct and one.svc_lvl_pct <= 1 and share > 1 / 50:
             yield row.hit(
-                f"A service level of {one.svc_lvl_pct:g} % looks like the share {one.svc_lvl_pct:g}, which is"
-                f" {one.svc_lvl_pct * 100:g} %.",
+                f"A service level of {one.svc_lvl_pct:g} % looks like the share {one.svc_lvl_pct:g}, which"
+                f" is {one.svc_lvl_pct * 100:g} %.",
                 "svc_lvl_pct",
             )

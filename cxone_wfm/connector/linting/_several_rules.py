@@ -147,9 +147,8 @@ def active_without_login_time(documents: Documents, _: Context) -> Iterator[Hit]
         for row in agents(report) if known else ():
             if row.record.agent_activity and row.record.agent_value not in (known or ()):
                 yield row.hit(
-                    f"Agent {describe(row.record.agent_value)} has activities, and no row in the"
-                    " historical report's"
-                    " agentSystemPerformanceReport.",
+                    f"Agent {describe(row.record.agent_value)} has activities, and no row in the historical"
+                    " report's agentSystemPerformanceReport.",
                     "agent_value",
                     document=place,
                 )

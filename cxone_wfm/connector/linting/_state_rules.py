@@ -18,8 +18,7 @@ _CLOCKS_DIFFER = 5
 
 
 def _following(listed: States) -> Iterator[tuple[Row[AgentState], Row[AgentState], float, bool]]:
-    """Each state with the next of the same agent, the seconds between, and whether it is the agent's"
-    " first."""
+    """Each state with the agent's next one, the seconds between, and whether it is the agent's first."""
     by_agent: dict[str, list[Row[AgentState]]] = defaultdict(list)
     for row in states(listed):
         by_agent[row.record.login_id].append(row)
@@ -73,8 +72,8 @@ def states_out_of_order(listed: States, _: Context) -> Iterator[Hit]:
 @STATE_RULES.add(
     "WFM603",
     Severity.NOTE,
-    summary="An agent has two states that began at the same moment, the first of them not being the"
-    " agent's first.",
+    summary="An agent has two states that began at the same moment, the first of them not being the agent's"
+    " first.",
     advice="Send the one that holds. A login with the state that follows it is no such case.",
     source="inference: the first of the two never showed",
 )
@@ -100,8 +99,8 @@ def state_unchanged(listed: States, _: Context) -> Iterator[Hit]:
     for row, following, gap, _first in _following(listed):
         if gap > 0 and _event(row.record) == _event(following.record):
             yield following.hit(
-                f"The agent has been in {describe(row.record.event_code)} for {lasting(gap)} already,"
-                f" since {row.path}.",
+                f"The agent has been in {describe(row.record.event_code)} for {lasting(gap)} already, since"
+                f" {row.path}.",
                 "event_utc_time",
                 "login_id",
                 more={"seconds": gap},
