@@ -43,9 +43,8 @@ def main() -> None:
     unsent: list[AgentState] = []
     with WfmClient.from_env() as wfm:
         for states in stream(feed):
-            unsent += (
-                states  # what the feed gave counts as sent: where sending fails, keep it for the next time
-            )
+            # What the feed gave counts as sent: where sending fails, keep it for the next time.
+            unsent += states
             wfm.agent_states.send(unsent)
             for state in unsent:
                 second = (state.event_utc_time - BEGIN).total_seconds()

@@ -361,9 +361,15 @@ def test_a_rule_finds_what_it_looks_for_and_nothing_beside(each):
     assert str(one).startswith(f"{each.path}: {one.severity.value} {each.rule}: ")
 
 
-@pytest.mark.parametrize("each", [one for one in CASES if one.values[0].still_right])
-def test_a_rule_is_silent_on_the_other_side_of_its_border(each):
-    assert each.rule not in ids(found(changed(each.document, each.still_right), **each.options))
+def test_a_rule_is_silent_on_the_other_side_of_its_border():
+    cases = [one.values[0] for one in CASES if one.values[0].still_right]
+    too_strict = [
+        (each.rule, each.still_right)
+        for each in cases
+        if each.rule in ids(found(changed(each.document, each.still_right), **each.options))
+    ]
+    assert too_strict == []
+    assert len(cases) > 40
 
 
 SPAN = {"startDate": "2024-04-17T10:15:00Z", "endDate": "2024-04-17T10:30:00Z"}
@@ -482,14 +488,17 @@ def test_measures_that_are_left_out_are_never_held_against_a_report(now):
     assert found({**HISTORICAL, "reportData": parts}, now=now) == []
 
 
-@pytest.mark.parametrize("each", CASES)
 @pytest.mark.parametrize("part", ["queueReport", "agentQueueReport", "agentSystemPerformanceReport"])
-def test_no_rule_compares_with_a_part_whose_measures_are_unknown(each, part):
-    document = changed(each.document, each.changes)
-    if isinstance(document.get("reportData"), dict) and document["reportData"].get(part):
-        before = set(ids(found(document)))
-        document["reportData"][part] = [unknown(row) for row in document["reportData"][part]]
-        assert set(ids(found(document))) - before <= {"WFM105"}
+def test_no_rule_compares_with_a_part_whose_measures_are_unknown(part):
+    documents = {one.id: changed(one.values[0].document, one.values[0].changes) for one in CASES}
+    wrong = {}
+    for name, document in documents.items():
+        rows = document["reportData"].get(part) if isinstance(document.get("reportData"), dict) else None
+        if rows:
+            parts = {**document["reportData"], part: [unknown(row) for row in rows]}
+            wrong[name] = set(ids(found({**document, "reportData": parts}))) - set(ids(found(document)))
+    assert {name: rules for name, rules in wrong.items() if rules - {"WFM105"}} == {}
+    assert len(wrong) > 20
 
 
 def test_rules_are_off_without_what_they_need():
