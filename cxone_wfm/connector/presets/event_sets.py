@@ -49,9 +49,13 @@ class EventSet:
         return self._known.get((code, reason))
 
 
-@cache
 def event_set(name: EventSetName) -> EventSet:
     """The event set of an ACD. Raises ValueError where there is none of that name."""
+    return _event_set(name)
+
+
+@cache  # not the public function: type checkers do not see what a cached one takes
+def _event_set(name: EventSetName) -> EventSet:
     document = load("events", name, get_args(EventSetName))
     rows: list[dict[str, Any]] = document.pop("events")
     events = (EventCode(**{**row, "reason": reason}) for row in rows for reason in _reasons(row["reason"]))

@@ -166,9 +166,13 @@ def _columns(node: ast.expr) -> tuple[str, ...]:
     return () if isinstance(node, ast.Constant) else (ast.unparse(node),)
 
 
-@cache
 def historical_mapping(name: MappingName) -> HistoricalMapping:
     """The mapping of an ACD. Raises ValueError where there is none of that name."""
+    return _historical_mapping(name)
+
+
+@cache  # not the public function: type checkers do not see what a cached one takes
+def _historical_mapping(name: MappingName) -> HistoricalMapping:
     document = load("mapping", name, get_args(MappingName))
     rows: list[dict[str, Any]] = document.pop("fields")
     fields = tuple(MappedField(acd=document["acd"], **row) for row in rows)
