@@ -9,6 +9,7 @@ from ..client import WfmClient
 from ..connector.csv_import import CsvMapping, CsvTable, ImportedReport, import_tables, read_table
 from ..connector.linting import Finding, Media, Severity, lint
 from ..errors import ConfigurationError, CXoneError, ValidationError
+from ._findings import show_findings
 from .output import Output
 
 UNREADABLE = 2
@@ -120,15 +121,18 @@ def _show(
             ],
         }
     )
-    shown = [
-        f"{place}: {each.severity.value} {each.rule}: {each.problem} {each.advice}"
-        for place, each in zip(places, findings, strict=True)
-    ]
-    _list(output.line, shown, "findings")
+    if findings and output.console.is_terminal and not output.as_json:
+        show_findings(output, zip(places, findings, strict=True), more="--json has them all")
+    else:
+        shown = [
+            f"{place}: {each.severity.value} {each.rule}: {each.problem} {each.advice}"
+            for place, each in zip(places, findings, strict=True)
+        ]
+        _list(output.line, shown, "findings")
     first, last = imported[0].report, imported[-1].report
     output.line(
         f"{len(imported)} reports from {_iso(first.start_date)} to {_iso(last.end_date)},"
-        f" {len(findings)} findings"
+        f" {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
     )
     if failure is not None:
         output.failure(failure)

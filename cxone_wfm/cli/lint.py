@@ -10,14 +10,12 @@ from pathlib import Path
 
 import attrs
 from attrs import frozen
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from .. import _json
 from ..connector.linting import Finding, Media, Severity, lint
 from ..connector.presets import EventSetName, event_set
 from ..errors import Fault, ValidationError
+from ._findings import show_findings
 from ._positions import positions
 from ._sarif import Located, sarif
 from .output import Output
@@ -25,9 +23,6 @@ from .send import Data, Kind, read
 
 FAILED = 2
 """The exit code where a file cannot be read or is not valid."""
-_SHOWN = 10
-"""How many findings of one rule in one file the table shows."""
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
 class Format(str, Enum):
@@ -126,10 +121,11 @@ def run_lint(
     unreadable = [each for each in outcomes if isinstance(each, _Unreadable)]
     events = event_set(_EVENT_SETS[preset]) if preset else None
     found = _located(judged, lint(*(each.data for each in judged), media=media, now=now, events=events))
+    code = FAILED if unreadable else int(_fails(found, fail_on))
     if form is Format.sarif:
         output.document(sarif(found, [(each.name, each.reason) for each in unreadable]))
     elif form is Format.json:
-        output.document(_document(found, unreadable))
+        output.document(_document(found, unreadable, ok=code == 0))
     elif output.console.is_terminal:
         _show_tables(output, found)
     else:
@@ -139,11 +135,13 @@ def run_lint(
         output.failure(failed.reason)
     if judged:
         output.line(_summary([each.finding for each in found], len(judged)))
-    if unreadable:
-        return FAILED
+    return code
+
+
+def _fails(found: Sequence[Located], fail_on: FailOn) -> bool:
     if fail_on is FailOn.never:
-        return 0
-    return int(any(each.finding.severity.reaches(Severity(fail_on.value)) for each in found))
+        return False
+    return any(each.finding.severity.reaches(Severity(fail_on.value)) for each in found)
 
 
 def _read(name: str, kind: Kind | None) -> _File | _Unreadable:
@@ -203,9 +201,9 @@ def _is_list_of_states(text: str) -> bool:
     return text.lstrip().removeprefix("{").lstrip().startswith('"agentStateList"')
 
 
-def _document(found: Sequence[Located], unreadable: Sequence[_Unreadable]) -> dict[str, object]:
+def _document(found: Sequence[Located], unreadable: Sequence[_Unreadable], *, ok: bool) -> dict[str, object]:
     return {
-        "ok": not unreadable,
+        "ok": ok,
         "findings": [
             {
                 "file": each.file,
@@ -232,30 +230,17 @@ def _document(found: Sequence[Located], unreadable: Sequence[_Unreadable]) -> di
 
 
 def _show_tables(output: Output, found: Sequence[Located]) -> None:
-    """One table for each file; of a rule that was broken very often it shows the first few."""
+    """One table for each file."""
     by_file: dict[str, list[Located]] = {}
     for each in found:
         by_file.setdefault(each.file, []).append(each)
     for name, own in by_file.items():
-        table = Table(box=box.ROUNDED, show_lines=True, width=min(output.console.width, 120))
-        table.add_column("", no_wrap=True)
-        table.add_column("where", overflow="fold", ratio=2)
-        table.add_column("what is probably wrong, and what to do", ratio=5)
-        times: Counter[str] = Counter()
-        for each in own:
-            finding = each.finding
-            times[finding.rule] += 1
-            if times[finding.rule] <= _SHOWN:
-                table.add_row(
-                    Text.assemble((finding.severity.value, _STYLES[finding.severity]), f"\n{finding.rule}"),
-                    Text(f"line {each.position.line}\n{finding.path.removeprefix('$.')}"),
-                    Text.assemble(f"{finding.problem}\n", (finding.advice, "dim")),
-                )
         output.line(name)
-        output.console.print(table, soft_wrap=False)
-        for rule, count in times.items():
-            if count > _SHOWN:
-                output.line(f"  ... and {count - _SHOWN} more of {rule}; --format json has them all")
+        rows = [
+            (f"line {each.position.line}\n{each.finding.path.removeprefix('$.')}", each.finding)
+            for each in own
+        ]
+        show_findings(output, rows, more="--format json has them all")
 
 
 def _summary(findings: Sequence[Finding], files: int) -> str:

@@ -152,11 +152,11 @@ def _show(
     for step in missing:
         output.line(f"{step.interval}: {step.no_data}")
     if missing:
-        output.line(
-            f"{len(missing)} of {len(intervals)} intervals have no data. Repeat the command for them."
-        )
+        output.line(f"No data: {len(missing)} of {len(intervals)} intervals. Repeat the command for them.")
     if send:
-        output.line(f"CXone confirmed {_sent(done)} of {len(intervals)} reports.")
+        before = sum(_result(step) == "sent before" for step in done)
+        told = f" {before} were sent before." if before else ""
+        output.line(f"CXone confirmed {_sent(done)} of {len(intervals)} reports.{told}")
     else:
         output.line("To send them, add --send, and --progress FILE to be able to go on after a stop.")
 

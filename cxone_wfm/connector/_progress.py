@@ -1,4 +1,4 @@
-"""The progress file of a connector or a replay: what a restart must know to send nothing twice.
+"""The progress file of a connector or a replay: what a restart must know to send no report twice.
 
 It is written as a whole to a file beside it, brought to the disk, and put in place of the old one: after a
 crash there is the old one or the new one, never a part.

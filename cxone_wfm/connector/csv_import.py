@@ -215,7 +215,8 @@ class _Reader:
         except _UnclearTimeError as error:
             self._fault(place, f"{describe(text)}, {error}", error.expected)
         except (ValueError, OverflowError) as error:
-            self._fault(place, describe(text), f"the start of an interval: {error}")
+            reason = str(error).partition(";")[0]  # what follows is advice for programs
+            self._fault(place, describe(text), f"the start of an interval: {reason}")
         else:
             return interval
         return None

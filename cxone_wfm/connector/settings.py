@@ -61,7 +61,8 @@ class ConnectorSettings:
         self.aggregator()
 
     def _problems(self) -> Iterable[str]:
-        names = ("states_every", "report_lag", "look_again_after", "correctable", "reach")
+        yield from (f"queues: {queue!r} is no Queue" for queue in self.queues if not _is_queue(queue))
+        names = ("minimum_dwell", "states_every", "report_lag", "look_again_after", "correctable", "reach")
         lengths = {name: _as_length(getattr(self, name)) for name in names}
         unreadable = [
             name for name, value in lengths.items() if value is None or not ZERO <= value <= _LONGEST
@@ -92,6 +93,10 @@ class ConnectorSettings:
     def aggregator(self) -> IntervalAggregator:
         """A new aggregator that these settings ask for."""
         return IntervalAggregator(acd_type=self.acd_type, queues=self.queues, correctable=self.correctable)
+
+
+def _is_queue(value: object) -> bool:
+    return isinstance(value, Queue)
 
 
 def _as_length(value: object) -> timedelta | None:

@@ -29,7 +29,8 @@ class AcdSource(Protocol):
         """Every contact that arrived, was answered or ended in the interval, as it is known by now.
 
         Those that are in other intervals too are given for each of them. A contact that the ACD has learnt
-        of late may be given with any interval, as long as its own can be corrected.
+        of late may be given with any interval, as long as its own can be corrected; and again whenever that
+        interval is asked for, for after a start all that can be corrected is asked for anew.
         """
         ...
 

@@ -142,6 +142,8 @@ def test_it_sends_and_goes_on_where_it_was_stopped(simulator, folder):
     assert "0 of 6 reports were sent. The same command goes on where it stopped." in done.err
     done = run("replay", *SPAN, *FAKE, "--send", "--progress", "done.json", "--json")
     assert [row["result"] for row in done.document["intervals"]] == ["sent before"] * 2 + ["sent"] * 4
+    done = run("replay", *SPAN, *FAKE, "--send", "--progress", "done.json")
+    assert "CXone confirmed 0 of 6 reports. 6 were sent before." in done.out
     starts = [report.start_date for report in simulator.received.historical_reports]
     first = Interval(start=starts[0])
     assert starts == [i.start for i in Interval.between(first.start, starts[-1])] + [starts[-1]]
@@ -172,7 +174,7 @@ def test_an_interval_without_data_is_shown_and_is_no_success():
     assert results.count(("not sent", None)) == 4
     assert [row["handled"] for row in done.document["intervals"][:2]] == [3, None]
     done = run("replay", *SPAN, "--source", "an_acd:Cut", "--settings", "an_acd:SETTINGS")
-    assert "2 of 6 intervals have no data." in done.out
+    assert "No data: 2 of 6 intervals." in done.out
     assert "2024-04-17T06:15Z/PT15M: agent_time() of the source failed with OSError: cut" in done.out
     assert max(map(len, done.out.splitlines()[:8])) <= 80
 
@@ -247,7 +249,7 @@ def files(folder):
 def test_an_import_is_linted_and_nothing_leaves_without_send(files):
     done = run("import", *files())
     assert (done.code, done.err) == (0, "")
-    assert "2 reports from 2024-04-17T10:00Z to 2024-04-17T10:30Z, 0 findings" in done.out
+    assert "2 reports from 2024-04-17T10:00Z to 2024-04-17T10:30Z, no findings" in done.out
     assert "Nothing was sent. To send the reports, add --send." in done.out
 
 
@@ -288,6 +290,21 @@ def test_findings_that_are_no_errors_are_shown_and_stop_nothing(files, simulator
     assert (document["ok"], document["error"], document["reports"], document["sent"]) == (True, None, 2, 2)
     assert {finding["severity"] for finding in document["findings"]} == {"note"}
     assert document["findings"][0]["place"] == "the report from 2024-04-17T10:00Z"
+
+
+def test_on_a_terminal_the_findings_stand_in_a_table(files, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = GOOD.splitlines()
+    many = [lines[1].replace("8057", f"{number}").replace("300,20", "300,400") for number in range(12)]
+    done = run("import", *files("\n".join([lines[0], *many])))
+    shown = ESCAPE.sub("", done.out)
+    assert "╭" in shown
+    assert "q.csv line 2, column" in shown
+    assert shown.count("WFM204") == 11
+    assert "... and 2 more of WFM204; --json has them all" in shown
+    assert max(map(len, shown.splitlines()[:40])) <= 100
 
 
 def test_what_belongs_to_no_line_is_told_by_its_interval(files):

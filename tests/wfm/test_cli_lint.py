@@ -144,6 +144,12 @@ def test_json_has_all_of_a_finding():
     }
 
 
+@pytest.mark.parametrize("fail_on", ["error", "never"])
+def test_json_is_ok_where_the_command_ends_with_0(fail_on):
+    done = run(write("wrong.json", WRONG), "--format", "json", "--fail-on", fail_on)
+    assert json.loads(done.out)["ok"] is (done.code == 0) is (fail_on == "never")
+
+
 def test_json_tells_what_could_not_be_judged_and_judges_the_rest():
     broken = write("broken.json", {**WRONG, "acdType": 7})
     done = run("nowhere.json", broken, write("wrong.json", WRONG), "--format", "json")

@@ -931,6 +931,10 @@ def test_settings_that_cannot_work_are_all_told_at_once():
     assert len(caught.value.problems) == 2
     with pytest.raises(ConfigurationError, match="twice"):
         attrs.evolve(SETTINGS, queues=[Queue(value="1"), Queue(value="1")])
+    with pytest.raises(ConfigurationError, match="queues: '8057' is no Queue"):
+        attrs.evolve(SETTINGS, queues=["8057"])
+    with pytest.raises(ConfigurationError, match="minimum_dwell must be a timedelta"):
+        attrs.evolve(SETTINGS, minimum_dwell=3)
     with pytest.raises(ConfigurationError, match="login_code"):
         attrs.evolve(SETTINGS, logoff_code="LOGON")
     with pytest.raises(ConfigurationError, match="beat_every"):
