@@ -9,7 +9,10 @@ __all__ = ["ConnectorClock", "SystemConnectorClock"]
 
 
 class ConnectorClock(Protocol):
-    """The only time that the connector knows."""
+    """The only time that the connector knows.
+
+    More than the clients' clock: intervals are times of day, and a wait ends with a stop.
+    """
 
     def now(self) -> datetime:
         """The time of day, aware. It may be set, back or ahead."""

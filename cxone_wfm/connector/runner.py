@@ -92,7 +92,7 @@ class Connector:
 
         A call of the source or the sender that takes longer is given up; the thread that is in it ends with
         the call, and sends and writes nothing more. If its data arrived all the same, it is sent again after
-        the next start.
+        the next start. Raises RuntimeError where a call of an earlier `run` was given up, as `step` does.
         """
         self._refuse_if_given_up()
         mishaps: list[BaseException] = []
