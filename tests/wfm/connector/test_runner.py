@@ -30,6 +30,7 @@ from cxone_wfm.connector import (
     Connector,
     Contact,
     HealthStatus,
+    NoDataError,
     Queue,
     Sender,
     client_sender,
@@ -337,6 +338,27 @@ def test_what_a_failed_extract_gave_before_it_failed_does_not_count(world):
     assert world.taken.reports == [world.truth(FIRST)]
 
 
+def test_an_interval_that_was_complete_has_no_data_when_its_next_extract_fails(world):
+    aggregator = SETTINGS.aggregator()
+    world.clock.advance(1200)
+    extract(world.acd, FIRST, aggregator)
+    world.acd.fails = failing(OSError("cut"), "agent_time")
+    for attempt in (lambda: extract(world.acd, FIRST, aggregator), lambda: aggregator.report(FIRST)):
+        with pytest.raises(NoDataError, match=r"agent_time\(\) of the source failed with OSError: cut"):
+            attempt()
+
+
+def test_what_a_source_raises_is_told_in_one_line_of_bounded_length(world):
+    world.acd.fails = failing(OSError("no\nroute " + "x" * 1000), "agents")
+    (cause,) = world.run(seconds=1).causes
+    assert "OSError: no route xxx" in cause
+    assert "..." in cause
+    assert len(cause) < 450
+    world.acd.fails = failing(OSError(), "agents")
+    (cause,) = world.run(minutes=1).causes
+    assert "failed with OSError (since" in cause
+
+
 def test_an_interval_that_fails_beyond_the_reach_is_given_up_aloud(tmp_path, caplog):
     settings = attrs.evolve(
         SLOW,
@@ -530,6 +552,11 @@ def test_many_agents_are_no_trouble_while_sending_works(world, monkeypatch, capl
     world.restart()
     world.run(seconds=5)
     assert len(world.taken.states) == 4
+    world.acd._agents = [f"newcomer{number}" for number in range(4)]
+    world.run(minutes=2)
+    logins = [state.login_id for state in world.taken.states if state.event_code == "LOGON"]
+    assert sorted(logins) == world.acd._agents
+    assert "the last of each agent is kept" not in caplog.text
     world.taken.fails = failing(NotSentError("down"), "states")
     assert world.run(hours=1).unsent_states >= 4
     assert "the last of each agent is kept" in caplog.text
@@ -593,6 +620,40 @@ def test_what_another_intervals_extract_brought_is_not_taken_back_by_a_restart(w
     world.run(minutes=5)
     assert world.acd.extracts.count(FIRST) == 2
     assert world.taken.of(FIRST) == before
+
+
+def test_while_much_is_made_up_for_the_first_report_does_not_wait_for_the_last_extract(world):
+    world.run(minutes=20)
+    world.clock.advance(10 * 3600)
+    world.restart()
+    world.acd.extracts.clear()
+    extracted_by_then = []
+    world.taken.fails = lambda what: (
+        extracted_by_then.append(len(world.acd.extracts)) if what == "report" else None
+    )
+    world.run(minutes=1)
+    assert len(extracted_by_then) == len(world.acd.extracts) == 40
+    assert extracted_by_then[0] == 1
+
+
+def test_a_correction_that_waits_for_extracts_keeps_nobody_busy(tmp_path):
+    world = World(tmp_path, contacts_per_interval=0)
+    world.run(minutes=50)
+    world.restart()
+    late = Contact(contact_id="late", queue="2", arrived=START, ended=START + timedelta(minutes=1))
+
+    def contacts(interval):
+        if interval != FIRST:
+            raise OSError("down")
+        return [late]
+
+    world.acd.contacts = contacts
+    while FIRST not in world.connector._reports.unsent:
+        world.connector.step()
+    assert world.connector.step() > 0.5
+    assert len(world.taken.of(FIRST)) == 1
+    world.run(minutes=1)
+    assert len(world.taken.of(FIRST)) == 2
 
 
 def test_a_correction_waits_for_no_interval_that_fails(world):
