@@ -2,8 +2,8 @@
 
 from ..errors import APIError, PayloadRejectedError, TransportError
 
-_SHOWN = 300
-"""The longest text of a foreign error that is passed on, in characters."""
+_SHOWN = 1000
+"""The longest text of an error that is passed on, in characters: our own, with their advice, are shorter."""
 
 
 def told(error: Exception) -> str:

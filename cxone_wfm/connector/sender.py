@@ -50,7 +50,8 @@ class DurableQueue(Protocol):
 def client_sender(wfm: WfmClient) -> Sender:
     """Send with the clients themselves. A call is tried once: it is the connector that tries again.
 
-    A call takes `timeouts.total` at most, and nothing else goes on meanwhile: 10 seconds are plenty.
+    A request, with the token that it may need, takes `timeouts.total` at most, and nothing else goes on
+    meanwhile: 10 seconds are plenty. Of a token alone the attempts are those of `wfm`.
     """
     once = wfm.with_options(retry=RetryPolicy(attempts=1))
     return Sender(
