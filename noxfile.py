@@ -41,3 +41,5 @@ def benchmarks(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("python", "benchmarks/records.py")
     session.run("python", "benchmarks/imports.py")
+    session.run("python", "benchmarks/state_feed.py")
+    session.run("python", "benchmarks/aggregation.py")

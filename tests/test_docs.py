@@ -2,13 +2,20 @@
 
 import doctest
 import re
+import sys
+import time
+import types
 from pathlib import Path
 
 import attrs
 import pytest
+from support.fake_acd import FakeAcd, FakeConnectorClock
+from support.threads import PATIENCE, Background
 
 import cxone_wfm
 from cxone_wfm.config import Endpoints, WfmConfig, _optional
+from cxone_wfm.connector import AgentStatus
+from cxone_wfm.simulator import Simulator
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
@@ -52,12 +59,44 @@ def test_every_python_block_compiles_and_every_dialogue_comes_out_as_printed(pag
     assert failed == 0
 
 
-def test_the_readme_program_has_at_most_15_lines():
-    block = re.search(
-        r"## A program\n\n```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
-    )
+def first_program(heading):
+    """The first program of the README under this heading."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(rf"^## {heading}\n.*?```python\n(.*?)```", text, re.DOTALL | re.MULTILINE)
     assert block is not None
-    assert len([line for line in block[1].splitlines() if line.strip()]) <= 15
+    return block[1]
+
+
+@pytest.mark.parametrize(("heading", "most"), [("A program", 15), ("A connector", 12)])
+def test_a_program_of_the_readme_is_short(heading, most):
+    assert len([line for line in first_program(heading).splitlines() if line.strip()]) <= most
+
+
+def test_the_readme_connector_runs(tmp_path, monkeypatch):
+    class MyAcd(FakeAcd):
+        def __init__(self):
+            super().__init__(FakeConnectorClock())
+
+        def agents(self, now):
+            yield AgentStatus(login_id="ann", event_code="READY")
+
+    acd = types.ModuleType("my_acd")
+    acd.MyAcd = MyAcd
+    monkeypatch.setitem(sys.modules, "my_acd", acd)
+    monkeypatch.chdir(tmp_path)
+    with Simulator() as simulator:
+        config = simulator.config()
+        monkeypatch.setattr("cxone_wfm.WfmClient.from_env", lambda: cxone_wfm.WfmClient(config))
+        names = {}
+        running = Background(lambda: exec(first_program("A connector"), names))
+        end = time.monotonic() + PATIENCE
+        while not simulator.received.agent_states and time.monotonic() < end:
+            time.sleep(0.01)
+        names["stop"].set()
+        assert running.outcome() is None
+        assert [state.event_code for state in simulator.received.agent_states] == ["READY"]
+        assert simulator.received.heartbeats == 1
+    assert (tmp_path / "progress.json").exists()
 
 
 def test_the_changelog_names_the_version_or_has_unreleased_changes():

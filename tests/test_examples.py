@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.threads import PATIENCE, Background
 
 import cxone_wfm
+from cxone_wfm.connector._progress import Progress, save
+from cxone_wfm.intervals import INTERVAL_LENGTH, Interval
 from cxone_wfm.simulator import Simulator
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -87,11 +91,79 @@ def with_simulator(file: str, _: Simulator) -> None:
     assert said.splitlines()[-1].startswith("4 passed")
 
 
+def avaya_cms_connector(file: str, simulator: Simulator) -> None:
+    with TemporaryDirectory() as folder:
+        lines = said_by(file, folder).splitlines()
+    assert [line[:31] for line in lines] == ["CXone confirmed the report from"] * 2
+    first, second = simulator.received.historical_reports
+    assert second.start_date == first.end_date
+    for report in (first, second):
+        data = report.report_data
+        assert data.queue_report is not None
+        assert data.agent_queue_report is not None
+        assert data.agent_system_performance_report is not None
+        queue, agent = data.queue_report[0], data.agent_queue_report[0]
+        assert (queue.handled_short, queue.handled_long, queue.handle_time, queue.work_time) == (
+            2,
+            1,
+            450,
+            45,
+        )
+        assert (agent.agent_value, agent.handled, agent.handled_time) == ("4711", 3, 450)
+        assert data.agent_system_performance_report[0].login_time == 900
+
+
+def realtime_states(file: str, simulator: Simulator) -> None:
+    lines = said_by(file).splitlines()
+    assert [line.split() for line in lines] == [
+        ["0.000", "s", "ann@shop.example", "READY"],
+        ["0.000", "s", "bob@shop.example", "BREAK"],
+        ["12.000", "s", "ann@shop.example", "IN", "CALL"],
+        ["29.999", "s", "cas@shop.example", "LOGIN"],
+        ["30.000", "s", "cas@shop.example", "READY"],
+        ["97.000", "s", "ann@shop.example", "READY"],
+        ["120.000", "s", "bob@shop.example", "LOGOFF"],
+    ]
+    assert len(simulator.received.agent_states) == len(lines)
+
+
+def polling_connector(file: str, simulator: Simulator) -> None:
+    now = Interval.containing(datetime.now(timezone.utc))
+    missed = [Interval(start=now.start - number * INTERVAL_LENGTH) for number in (4, 3, 2)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "progress.json"
+        save(path, Progress(acd_type="Generic_acdName", acd_id="My_ACD", first=missed[0]))
+        with subprocess.Popen(
+            [sys.executable, file, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                said = [Background(process.stdout.readline).outcome() for _ in missed]
+                assert said == [f"INFO {interval}: the report was sent\n" for interval in missed]
+                if sys.platform != "win32":  # where one process cannot send such a signal to another
+                    process.send_signal(signal.SIGTERM)
+                    out, err = process.communicate(timeout=PATIENCE)
+                    assert (process.returncode, err) == (0, "")
+                    assert out.splitlines()[-1].startswith("stopped: ok, last report at 20")
+            finally:
+                process.kill()
+    starts = [report.start_date for report in simulator.received.historical_reports]
+    assert starts[:3] == [interval.start for interval in missed]
+    assert {state.login_id for state in simulator.received.agent_states} == {
+        "ann@shop.example",
+        "bob@shop.example",
+    }
+    assert simulator.received.heartbeats >= 1
+
+
 EXAMPLES: dict[str, Callable[[str, Simulator], None]] = {
+    "avaya_cms_connector": avaya_cms_connector,
     "heartbeat": heartbeat,
     "local_day": local_day,
+    "polling_connector": polling_connector,
     "push_reports": push_reports,
     "push_states": push_states,
+    "realtime_states": realtime_states,
     "test_with_simulator": with_simulator,
 }
 
@@ -106,7 +178,7 @@ def test_the_example_runs(name: str, simulator: Simulator) -> None:
     EXAMPLES[name](str(FOLDER / f"{name}.py"), simulator)
 
 
-@pytest.mark.parametrize("name", ["heartbeat", "push_reports", "push_states"])
+@pytest.mark.parametrize("name", ["heartbeat", "push_reports", "push_states", "realtime_states"])
 def test_without_settings_the_example_says_what_is_missing(name: str, simulator: Simulator) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "CXONE_TENANT"}
     done = subprocess.run(

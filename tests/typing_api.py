@@ -4,7 +4,8 @@
 complains of a mark that is not needed, so each of them is a promise as well.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
 from typing_extensions import assert_type
@@ -41,6 +42,30 @@ from cxone_wfm import (
     WfmClient,
     WfmConfig,
 )
+from cxone_wfm.connector import (
+    AcdSource,
+    AgentStatus,
+    AgentTime,
+    AgentTimeState,
+    Connector,
+    ConnectorHealth,
+    ConnectorSettings,
+    Contact,
+    Finding,
+    HealthStatus,
+    IntervalAggregator,
+    Media,
+    Queue,
+    Replayed,
+    Sender,
+    Severity,
+    StateFeed,
+    client_sender,
+    lint,
+    replay,
+)
+from cxone_wfm.connector.csv_import import CsvMapping, CsvTable, ImportedReport, import_tables, read_table
+from cxone_wfm.connector.presets import event_set, historical_mapping
 from cxone_wfm.simulator import Received, Simulator, Status
 from cxone_wfm.testing import FakeClock, FakeTransport
 
@@ -187,6 +212,90 @@ def intervals(day: date, zone: tzinfo, now: datetime) -> None:
     assert_type(Interval.containing(now).end, datetime)
     assert_type(Interval.between(now, now), Iterator[Interval])
     Interval.of_local_day(day, "Europe/Berlin")  # type: ignore[arg-type]
+
+
+def state_feed(now: datetime) -> None:
+    status = AgentStatus(login_id="ann", event_code="READY", since=now)
+    assert_type(status.reason_code, str | None)
+    AgentStatus(login_id="ann", event_code="READY", since="10:00")  # type: ignore[arg-type]
+    AgentStatus(login_id="ann")  # type: ignore[call-arg]
+    feed = StateFeed(acd_id="My_ACD", login_code="LOGIN", logoff_code="LOGOFF", rank=["IN CALL"])
+    assert_type(feed.snapshot(now, [status]), list[AgentState])
+    assert_type(feed.change(now, status, status), list[AgentState])
+    assert_type(feed.due(now), list[AgentState])
+    assert_type(feed.next_due(), datetime | None)
+    assert_type(feed.last_sent(), tuple[AgentState, ...])
+    feed.change(now, [status])  # type: ignore[arg-type]
+    feed.snapshot([status])  # type: ignore[call-arg, arg-type]
+    StateFeed(acd_id="My_ACD")  # type: ignore[call-arg]
+
+
+def aggregation(now: datetime, interval: Interval) -> None:
+    contact = Contact(contact_id="1", queue="8057", arrived=now, talk_time=timedelta(seconds=5))
+    assert_type(contact.ended, datetime | None)
+    assert_type(contact.handle_time, timedelta)
+    Contact(contact_id="1", queue="8057", arrived=now, talk_time=5)  # type: ignore[arg-type]
+    span = AgentTime(agent="ann", start=now, end=now, state=AgentTimeState.READY)
+    AgentTime(agent="ann", start=now, end=now, state="ready")  # type: ignore[arg-type]
+    aggregator = IntervalAggregator(acd_type="Generic", queues=[Queue(value="8057")])
+    assert_type(aggregator.add_contacts([contact]), list[Contact])
+    assert_type(aggregator.add_agent_time([span]), list[AgentTime])
+    assert_type(aggregator.report(interval), HistoricalReport)
+    assert_type(aggregator.corrections(), list[HistoricalReport])
+    aggregator.complete(now)  # type: ignore[arg-type]
+
+
+def linting(report: HistoricalReport, states: list[AgentState], now: datetime) -> None:
+    found = lint(report, states, media={"8057": Media.DEFERRABLE}, now=now, events=event_set("avaya_cms"))
+    assert_type(found, list[Finding])
+    assert_type(found[0].severity, Severity)
+    assert_type(found[0].figures, Mapping[str, bool | int | float | str])
+    lint(report, media="deferrable")  # type: ignore[arg-type]
+    lint(report.to_json())  # type: ignore[arg-type]
+    event_set("nortel")  # type: ignore[arg-type]
+    historical_mapping("nortel")  # type: ignore[arg-type]
+    assert_type(historical_mapping("five9").queue_report({}, queue_value="1"), QueueReport)
+
+
+class MyAcd:
+    def agents(self, now: datetime) -> Iterable[AgentStatus]:
+        return []
+
+    def contacts(self, interval: Interval) -> list[Contact]:
+        return []
+
+    def agent_time(self, interval: Interval) -> Iterator[AgentTime]:
+        yield from ()
+
+
+class NoAcd:
+    def agents(self, now: datetime) -> list[str]:
+        return []
+
+
+def connector(wfm: WfmClient, settings: ConnectorSettings, intervals: list[Interval]) -> None:
+    source: AcdSource = MyAcd()
+    assert_type(client_sender(wfm), Sender)
+    connector = Connector(source, client_sender(wfm), settings, progress="progress.json")
+    connector.run(threading.Event())
+    assert_type(connector.step(), float)
+    assert_type(connector.health(), ConnectorHealth)
+    assert_type(connector.health().status, HealthStatus)
+    assert_type(replay(source, settings, intervals), Iterator[Replayed])
+    replay(source, settings, intervals, send_report=wfm.reports.send_historical)
+    Connector(NoAcd(), client_sender(wfm), settings, progress="p")  # type: ignore[arg-type]
+    Connector(source, client_sender(wfm), settings)  # type: ignore[call-arg]
+    replay(source, settings, intervals, send_report=wfm.agent_states.send)  # type: ignore[arg-type]
+
+
+def csv_import(mapping: CsvMapping) -> None:
+    assert_type(CsvMapping.from_json("{}"), CsvMapping)
+    assert_type(read_table(b"", mapping, "queues.csv"), CsvTable)
+    imported = import_tables([read_table(b"", mapping, "queues.csv")])
+    assert_type(imported, list[ImportedReport])
+    assert_type(imported[0].report, HistoricalReport)
+    assert_type(imported[0].place("$.startDate"), str | None)
+    read_table("text", mapping, "queues.csv")  # type: ignore[arg-type]
 
 
 def errors(wrong: ValidationError, limited: RateLimitedError, settings: ConfigurationError) -> None:

@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..connector.linting import RULES
 from .check import check as run_check
+from .import_csv import run_import
+from .lint import FailOn, Format, Preset, read_media, read_now, run_lint
 from .output import Output
+from .replay import read_interval_start, run_replay
 from .send import Kind
 from .send import send as run_send
 
@@ -121,3 +125,173 @@ def send(
     Exits with 0 when CXone has confirmed everything, else with 1 and says what is wrong.
     """
     raise typer.Exit(run_send(Output.make(as_json=as_json), kind, file, dry_run=dry_run))
+
+
+@contextmanager
+def _usage_error(option: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+@app.command()
+def lint(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="JSON files, or - for standard input.")],
+    *,
+    kind: Annotated[
+        Kind | None, typer.Option(help="What the files hold; told by their keys where it is left out.")
+    ] = None,
+    media: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[QUEUE=]MEDIUM",
+            help="The medium of all queues, or of one; may be given for several. One of immediate-response,"
+            " deferrable, outbound-campaign, outbound.",
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset | None, typer.Option(help="The ACD whose event codes the agent states are to have.")
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="What is later is in the future, such as 2024-04-17T10:00Z; now where it is left out.",
+        ),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What the findings are shown as.")] = Format.table,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="From which severity on the command ends with 1.")
+    ] = FailOn.error,
+) -> None:
+    """Find what is probably wrong with reports and agent states.
+
+    The files hold the JSON that the vendor's page shows. Several of them, such as the reports of a day,
+    are also compared with one another. The rules that depend on the queues' media need --media, the look-up
+    of event codes needs --preset.
+
+    Exits with 0, or with 1 where a finding is as severe as --fail-on says, or with 2 where a file
+    cannot be read or is not valid.
+    """
+    with _usage_error("--media"):
+        media_of = read_media(media or [])
+    with _usage_error("--now"):
+        moment = read_now(now)
+    raise typer.Exit(
+        run_lint(
+            Output.make(as_json=form is not Format.table),
+            files,
+            kind=kind,
+            media=media_of,
+            preset=preset,
+            now=moment,
+            form=form,
+            fail_on=fail_on,
+        )
+    )
+
+
+@app.command()
+def replay(
+    *,
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="TIME", help="The start of the first interval: 2024-04-17T10:00Z."),
+    ],
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="The end of the last interval.")],
+    source: Annotated[
+        str,
+        typer.Option(metavar="MODULE:OBJECT", help="The AcdSource, or what makes one when it is called."),
+    ],
+    settings: Annotated[
+        str, typer.Option(metavar="MODULE:OBJECT", help="The ConnectorSettings of your connector.")
+    ],
+    send: Annotated[
+        bool, typer.Option("--send", help="Send the reports. Without it nothing leaves.")
+    ] = False,
+    progress: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to keep what was sent, so that the same command goes on where it was stopped.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Extract intervals of the past once more, and send them.
+
+    It is a dry run unless --send is given: it shows what is in each interval. The modules are also looked
+    for in the folder in which the command runs. To send, the settings of CXone come from the environment, as
+    for `check`.
+
+    Exits with 0 when every interval has data and, with --send, CXone has confirmed it; else with 1.
+    """
+    with _usage_error("--from"):
+        first = read_interval_start(start)
+    with _usage_error("--to"):
+        last = read_interval_start(end, not_before=first)
+    raise typer.Exit(
+        run_replay(
+            Output.make(as_json=as_json),
+            start=first,
+            end=last,
+            source=source,
+            settings=settings,
+            send=send,
+            progress=progress,
+        )
+    )
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[str], typer.Argument(metavar="CSV", help="Exports of an ACD, by interval.")],
+    *,
+    mapping: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FILE", help="What the columns mean, in JSON: one for each CSV, in their order."
+        ),
+    ],
+    send: Annotated[
+        bool, typer.Option("--send", help="Send the reports. Without it nothing leaves.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Send in spite of errors of this rule, such as WFM204."),
+    ] = None,
+    media: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[QUEUE=]MEDIUM", help="The medium of all queues, or of one: see `lint`."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lint an ACD's CSV exports and send them as reports.
+
+    A line is a row of the queues, of the agents on the queues, or of the agents, in one interval. Exports of
+    several kinds, given together, become one report for each interval. It is a dry run unless --send is
+    given. Where the lint finds errors nothing is sent: correct the export or the mapping, or --allow the
+    rule. The settings of CXone come from the environment, as for `check`.
+
+    Exits with 0 when all is well and, with --send, CXone has confirmed it; with 1 where the lint found
+    errors or sending failed; with 2 where a file cannot be read or is not valid.
+    """
+    with _usage_error("--media"):
+        media_of = read_media(media or [])
+    if unknown := sorted(set(allow or ()) - {rule.id for rule in RULES}):
+        raise typer.BadParameter(f"{', '.join(unknown)}: there is no such rule", param_hint="--allow")
+    if len(mapping) != len(files):
+        raise typer.BadParameter(
+            f"there are {len(files)} CSV files and {len(mapping)} mappings", param_hint="--mapping"
+        )
+    raise typer.Exit(
+        run_import(
+            Output.make(as_json=as_json),
+            list(zip(files, mapping, strict=True)),
+            send=send,
+            allow=set(allow or ()),
+            media=media_of,
+            now=read_now(None),
+        )
+    )

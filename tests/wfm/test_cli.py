@@ -150,7 +150,10 @@ def run_apart(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ([], ["demo", "simulate", "check", "send", "--version", "cxone-wfm demo"]),
+        (
+            [],
+            ["demo", "simulate", "check", "send", "lint", "replay", "import", "--version", "cxone-wfm demo"],
+        ),
         (["demo"], ["--json", "sample data", "Exits with 0"]),
         (
             ["simulate"],

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cxone_wfm
-from cxone_wfm import testing
+from cxone_wfm import connector, testing
+from cxone_wfm.connector import csv_import, linting, presets
 
 SOURCE = Path(cxone_wfm.__file__).read_text(encoding="utf-8")
 
@@ -38,8 +40,9 @@ def test_the_list_is_sorted_constants_first() -> None:
 
 def classes() -> list[type]:
     names = {name: getattr(cxone_wfm, name) for name in cxone_wfm.__all__}
-    names |= {f"testing.{name}": getattr(testing, name) for name in testing.__all__}
-    return [found for found in names.values() if inspect.isclass(found)]
+    for module in (testing, connector, csv_import, linting, presets):
+        names |= {f"{module.__name__}.{name}": getattr(module, name) for name in module.__all__}
+    return list(dict.fromkeys(found for found in names.values() if inspect.isclass(found)))
 
 
 @pytest.mark.parametrize("name", cxone_wfm.__all__)
@@ -69,8 +72,13 @@ def test_that_test_sees_the_methods() -> None:
     assert {"interval", "send"} <= {name for name, _ in public_methods(cxone_wfm.HeartbeatClient)}
 
 
-def test_the_functions_of_the_doubles_are_explained() -> None:
-    assert all(inspect.getdoc(getattr(testing, name)) for name in testing.__all__)
+@pytest.mark.parametrize("module", [testing, connector, csv_import, linting, presets])
+def test_the_classes_and_functions_of_a_module_are_explained(module: ModuleType) -> None:
+    found = {name: getattr(module, name) for name in module.__all__}
+    named = {name: each for name, each in found.items() if inspect.isclass(each) or inspect.isroutine(each)}
+    assert named
+    assert [name for name, each in named.items() if not inspect.getdoc(each)] == []
+    assert list(found) == sorted(found, key=lambda name: (not name.isupper(), name))
 
 
 PROBE = """
