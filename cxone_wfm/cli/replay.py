@@ -72,8 +72,10 @@ def run_replay(
 def _with_bar(output: Output, steps: Iterator[Replayed], total: int) -> Iterator[Replayed]:
     """The steps, with a bar that shows how far they are, on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown = output.errors.is_terminal and not output.as_json
-    with Progress(*columns, console=output.errors, transient=True, disable=not shown) as bar:
+    if output.as_json or not output.errors.is_terminal:
+        yield from steps  # a bar that is disabled prints an empty line with older releases of rich
+        return
+    with Progress(*columns, console=output.errors, transient=True) as bar:
         yield from bar.track(steps, total=total, description="intervals")
 
 
