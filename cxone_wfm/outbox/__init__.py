@@ -1,1 +1,44 @@
-"""Durable delivery."""
+"""Durable delivery: what `enqueue` has accepted is delivered, or found among the dead letters.
+
+>>> from cxone_wfm import AgentState, WfmClient
+>>> from cxone_wfm.outbox import DurableSender, Outbox
+>>> with (                                                                     # doctest: +SKIP
+...     WfmClient.from_env() as wfm,
+...     Outbox.open("wfm-outbox.db") as outbox,
+...     DurableSender(wfm, outbox) as sender,
+... ):
+...     receipt = sender.enqueue(AgentState(login_id="a@b.example", acd_id="Tenant", event_code="READY", ...))
+...     result = sender.flush(timeout=10)
+"""
+
+from ._room import Limits
+from .health import FlushResult, SenderCounters, SenderHealth
+from .outbox import Outbox
+from .sender import DurableSender
+from .store import (
+    Attempt,
+    Counts,
+    DeadLetter,
+    EventKind,
+    Receipt,
+    Store,
+    StoredEvent,
+    Usage,
+)
+
+__all__ = [
+    "Attempt",
+    "Counts",
+    "DeadLetter",
+    "DurableSender",
+    "EventKind",
+    "FlushResult",
+    "Limits",
+    "Outbox",
+    "Receipt",
+    "SenderCounters",
+    "SenderHealth",
+    "Store",
+    "StoredEvent",
+    "Usage",
+]

@@ -1,4 +1,4 @@
-"""What an outbox asks of the place where events are kept: the protocol, and the records that cross it. No I/O.
+"""What an outbox asks of the place where events are kept: the protocol, and what crosses it. No I/O here.
 
 The words, the same everywhere:
 
@@ -166,15 +166,15 @@ class Want:
 
     At most `most` events and `most_bytes` bytes of payload, but at least one event. The request takes at
     most `seconds`: a store with leases gives only events of lanes that stay its own for longer than that.
-    Where `fresh` is False, only sets that were tried before are given. With `most` = 1, a set tried before
-    that holds more is still given whole.
+    Sets that were tried before come first, or, with `fresh_first`, events that never were. A set is given
+    whole, whatever its size.
     """
 
     kind: EventKind
     most: int
     most_bytes: int
     seconds: float
-    fresh: bool = True
+    fresh_first: bool = False
 
 
 @frozen(kw_only=True)
@@ -203,7 +203,6 @@ class Counts:
 
     `accepted`, `delivered`, `possibly_duplicated`, `purged` and `parked` (by reason) count since the store
     was made. `possibly_duplicated` are deliveries of events of which an earlier try may have arrived.
-    `oldest_accepted_at` is seconds since 1970, of the oldest pending event; None where there is none.
     """
 
     accepted: int
@@ -213,7 +212,6 @@ class Counts:
     pending: Mapping[EventKind, Usage]
     dead: Usage
     parked: Mapping[str, int]
-    oldest_accepted_at: float | None
 
 
 @frozen(kw_only=True)
@@ -272,10 +270,10 @@ class Store(Protocol):
     def advance(self, outcomes: Sequence[Outcome], wants: Sequence[Want], now: float) -> Attempt | None:
         """Record what came of tries and give out the next attempt, in one transaction.
 
-        The first of the wants for which there is something decides. For each: first a set tried before
-        whose `not_before` has come, the one with the fewest tries first (then the oldest); then, where the
-        want is `fresh`, the next events in the order of acceptance, at most one of each stream, none of a
-        stream that has an unresolved attempt. `now` is a moment of the same clock as `not_before`.
+        The first of the wants for which there is something decides. A set tried before is given when its
+        `not_before` has come, the one with the fewest tries first, then the oldest. Fresh events are the
+        next in the order of acceptance, at most one of each stream, none of a stream that has an unresolved
+        attempt. `now` is a moment of the same clock as `not_before`.
 
         Delivered events are deleted, and their keys noted as delivered. Dead ones become dead letters.
         Each `again` becomes a set to try again, with the attempt's tries, and `unknown` if it or an
@@ -293,7 +291,8 @@ class Store(Protocol):
         ...
 
     def counts(self) -> Counts:
-        """How the store stands. Cheap: called for every event; asks a server at most once a second."""
+        """How the store stood after some recent transaction. Cheap: called for every event, so a store that
+        would have to ask a server asks at most once a second."""
         ...
 
     def watch(self) -> Watch:

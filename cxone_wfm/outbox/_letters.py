@@ -1,0 +1,220 @@
+"""What happens to accepted events, as statements of SQL: delivered, dead, listed, forgotten."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ._window import Row
+from .store import KINDS, DeadLetter, EventKind, Outcome, StoredEvent
+
+if TYPE_CHECKING:
+    from ._schema import Counters
+
+_EVENT = "kind, position, event_id, stream, seq, accepted_at, payload"
+_DEAD = f"{_EVENT.replace('position', 'number')}, reason, status, detail, tries, died_at, number"
+_FREE_PAGES_KEPT = 1000
+_GIVEN_BACK_AT_ONCE = 1000
+
+
+def deliver(
+    connection: sqlite3.Connection, kind: EventKind, rows: Iterable[Row], at: float, ledger_rows: int
+) -> None:
+    """Delete events that were delivered, and remember their keys."""
+    place = KINDS.index(kind)
+    where = [(place, row.position) for row in rows]
+    connection.executemany(
+        "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, delivered_at)"
+        " SELECT key, digest, event_id, stream, seq, ? FROM event"
+        " WHERE kind = ? AND position = ? AND key IS NOT NULL",
+        [(at, *each) for each in where],
+    )
+    connection.executemany("DELETE FROM event WHERE kind = ? AND position = ?", where)
+    connection.execute(
+        "DELETE FROM ledger WHERE number <= (SELECT max(number) FROM ledger) - ?", (ledger_rows,)
+    )
+
+
+def bury(
+    connection: sqlite3.Connection,
+    kind: EventKind,
+    rows: Sequence[Row],
+    outcome: Outcome,
+    counters: "Counters",
+) -> None:
+    """Make dead letters of events."""
+    place = KINDS.index(kind)
+    for row, dead in zip(rows, outcome.dead, strict=True):
+        connection.execute(
+            "INSERT INTO dead SELECT ?, kind, event_id, stream, seq, key, digest, accepted_at, payload,"
+            " ?, ?, ?, ?, ? FROM event WHERE kind = ? AND position = ?",
+            (
+                counters.add("died"),
+                dead.reason,
+                dead.status,
+                dead.detail,
+                outcome.attempt.tries,
+                outcome.at,
+                place,
+                row.position,
+            ),
+        )
+        connection.execute("DELETE FROM event WHERE kind = ? AND position = ?", (place, row.position))
+        counters.dead(1, row.size)
+        counters.add(f"parked {dead.reason}")
+
+
+def events(
+    connection: sqlite3.Connection, kind: EventKind, positions: Sequence[int]
+) -> tuple[StoredEvent, ...]:
+    """These events, in the order of acceptance."""
+    marks = ",".join("?" * len(positions))
+    rows = connection.execute(
+        f"SELECT {_EVENT} FROM event WHERE kind = ? AND position IN ({marks}) ORDER BY position",
+        (KINDS.index(kind), *positions),
+    )
+    return tuple(_event(*row) for row in rows)
+
+
+def pending(connection: sqlite3.Connection, kind: EventKind, after: int, limit: int) -> list[StoredEvent]:
+    """Pending events of one kind in their order."""
+    rows = connection.execute(
+        f"SELECT {_EVENT} FROM event WHERE kind = ? AND position > ? ORDER BY position LIMIT ?",
+        (KINDS.index(kind), after, limit),
+    )
+    return [_event(*row) for row in rows]
+
+
+def dead_letters(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, DeadLetter]]:
+    """Dead letters with their numbers."""
+    rows = connection.execute(
+        f"SELECT {_DEAD} FROM dead WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
+    )
+    return [(row[-1], _letter(*row[:-1])) for row in rows]
+
+
+def find(connection: sqlite3.Connection, event_id: str) -> StoredEvent | DeadLetter | None:
+    """The event with this id. Reads the backlog: ids have no index, for people ask for them seldom."""
+    if row := connection.execute(f"SELECT {_DEAD} FROM dead WHERE event_id = ?", (event_id,)).fetchone():
+        return _letter(*row[:-1])
+    row = connection.execute(f"SELECT {_EVENT} FROM event WHERE event_id = ?", (event_id,)).fetchone()
+    return _event(*row) if row else None
+
+
+def requeue(
+    connection: sqlite3.Connection, event_ids: Iterable[str], accepted_at: float, counters: "Counters"
+) -> list[EventKind]:
+    """Put dead letters at the ends of their streams. Gives the kinds of those that were found."""
+    found: list[EventKind] = []
+    for event_id in dict.fromkeys(event_ids):
+        row = connection.execute(
+            "SELECT kind, stream, length(payload) FROM dead WHERE event_id = ?", (event_id,)
+        ).fetchone()
+        if row is None:
+            continue
+        place, stream, size = row
+        position = counters.add("position")
+        last = connection.execute("SELECT last_seq FROM stream WHERE stream = ?", (stream,)).fetchone()
+        seq = 1 if last is None else last[0] + 1
+        connection.execute(
+            "INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?)", (stream, seq, position, accepted_at)
+        )
+        connection.execute(
+            "INSERT INTO event SELECT kind, ?, event_id, stream, ?, key, digest, ?, payload"
+            " FROM dead WHERE event_id = ?",
+            (position, seq, accepted_at, event_id),
+        )
+        connection.execute("DELETE FROM dead WHERE event_id = ?", (event_id,))
+        counters.dead(-1, -size)
+        counters.pending(KINDS[place], 1, size)
+        found.append(KINDS[place])
+    return found
+
+
+def purge(connection: sqlite3.Connection, event_ids: Iterable[str], counters: "Counters") -> int:
+    """Delete dead letters."""
+    gone = 0
+    for event_id in dict.fromkeys(event_ids):
+        found = connection.execute(
+            "SELECT length(payload) FROM dead WHERE event_id = ?", (event_id,)
+        ).fetchone()
+        if found is not None:
+            connection.execute("DELETE FROM dead WHERE event_id = ?", (event_id,))
+            counters.dead(-1, -found[0])
+            counters.add("purged")
+            gone += 1
+    return gone
+
+
+def forget(
+    connection: sqlite3.Connection, stream: str, held: Collection[tuple[EventKind, int]], counters: "Counters"
+) -> tuple[list[tuple[EventKind, int]], int]:
+    """Delete what is kept of a stream, but for `held`. Gives the pending events, and how many dead ones."""
+    gone = []
+    for place, position, size in connection.execute(
+        "SELECT kind, position, length(payload) FROM event WHERE stream = ?", (stream,)
+    ).fetchall():
+        if (KINDS[place], position) not in held:
+            connection.execute("DELETE FROM event WHERE kind = ? AND position = ?", (place, position))
+            counters.pending(KINDS[place], -1, -size)
+            counters.add("purged")
+            gone.append((KINDS[place], position))
+    dead = [row[0] for row in connection.execute("SELECT event_id FROM dead WHERE stream = ?", (stream,))]
+    purge(connection, dead, counters)
+    connection.execute("DELETE FROM ledger WHERE stream = ?", (stream,))
+    return gone, len(dead)
+
+
+def forget_keys(connection: sqlite3.Connection, before: float, most: int) -> None:
+    """Forget keys of events delivered before a moment, and streams that nothing is known of any more."""
+    oldest = connection.execute(
+        "SELECT number, delivered_at FROM ledger ORDER BY number LIMIT ?", (most,)
+    ).fetchall()
+    cut = max((number for number, delivered_at in oldest if delivered_at < before), default=None)
+    if cut is not None:
+        connection.execute("DELETE FROM ledger WHERE number <= ?", (cut,))
+
+
+def give_space_back(connection: sqlite3.Connection) -> None:
+    """Shorten the file where much of it is free, and the write-ahead log where there is one."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free > _FREE_PAGES_KEPT:
+        connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _event(
+    kind: int, position: int, event_id: str, stream: str, seq: int, accepted_at: float, payload: bytes
+) -> StoredEvent:
+    return StoredEvent(
+        position=position,
+        event_id=event_id,
+        kind=KINDS[kind],
+        stream=stream,
+        seq=seq,
+        accepted_at=accepted_at,
+        payload=payload,
+    )
+
+
+def _letter(
+    kind: int,
+    number: int,
+    event_id: str,
+    stream: str,
+    seq: int,
+    accepted_at: float,
+    payload: bytes,
+    reason: str,
+    status: int | None,
+    detail: str,
+    tries: int,
+    died_at: float,
+) -> DeadLetter:
+    return DeadLetter(
+        event=_event(kind, number, event_id, stream, seq, accepted_at, payload),
+        reason=reason,
+        status=status,
+        detail=detail,
+        tries=tries,
+        died_at=died_at,
+    )

@@ -1,0 +1,122 @@
+"""How much an outbox keeps, and what is left of it."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import field, frozen
+
+from ..errors import ConfigurationError
+from .store import Counts, EventKind, NewEvent, Usage
+
+_LEAST_FREE_BYTES, _LEAST_FREE_SHARE = 256 * 1024**2, 0.02
+_STATE: EventKind = "agent_state"
+
+
+@frozen(kw_only=True)
+class Limits:
+    """How much an outbox keeps before it lets `enqueue` wait (our choice).
+
+    `max_items` and `max_bytes` bound what is pending and dead: events, and bytes of their payloads; the
+    file is about twice as large. Agent states may use `states_share` of both, so that a flood of them leaves
+    room for reports. `min_free_bytes`: of the file's disk; None is 256 MiB or 2 % of it, whichever is more.
+    `ballast_bytes`: the file beside it that keeps room to drain a full disk.
+
+    Raises `ConfigurationError` where a bound makes no sense.
+    """
+
+    max_items: int = 5_000_000
+    max_bytes: int = 1024**3
+    states_share: float = 0.7
+    min_free_bytes: int | None = None
+    ballast_bytes: int = 8 * 1024**2
+
+    def __attrs_post_init__(self) -> None:
+        least = {"max_items": 1, "max_bytes": 1, "ballast_bytes": 0, "min_free_bytes": 0}
+        problems = [
+            f"{name} is {value!r}; it must be a whole number of at least {bound}"
+            for name, bound in least.items()
+            if (value := getattr(self, name)) is not None and (type(value) is not int or value < bound)
+        ]
+        if not 0 < self.states_share <= 1:
+            problems.append(f"states_share is {self.states_share!r}; it must be above 0 and at most 1")
+        if problems:
+            raise ConfigurationError(problems)
+
+
+@frozen
+class Need:
+    """What events would take: of agent states, and of everything."""
+
+    states: Usage = field(factory=Usage)
+    all: Usage = field(factory=Usage)
+
+    @classmethod
+    def of(cls, events: Sequence[NewEvent]) -> "Need":
+        """What these events would take."""
+        states = [len(event.payload) for event in events if event.kind == _STATE]
+        everything = [len(event.payload) for event in events]
+        return cls(_usage(states), _usage(everything))
+
+    def __add__(self, other: "Need") -> "Need":
+        return Need(_sum(self.states, other.states), _sum(self.all, other.all))
+
+    def __sub__(self, other: "Need") -> "Need":
+        return Need(_sum(self.states, other.states, -1), _sum(self.all, other.all, -1))
+
+
+def _usage(sizes: list[int]) -> Usage:
+    return Usage(items=len(sizes), bytes=sum(sizes))
+
+
+def _sum(one: Usage, other: Usage, sign: int = 1) -> Usage:
+    return Usage(items=one.items + sign * other.items, bytes=one.bytes + sign * other.bytes)
+
+
+def used(counts: Counts) -> Need:
+    """What is taken: pending and dead."""
+    everything = counts.dead
+    for usage in counts.pending.values():
+        everything = _sum(everything, usage)
+    return Need(counts.pending[_STATE], everything)
+
+
+def bound_met(total: Need, states_wanted: Usage, limits: Limits, folder: Path | None) -> str | None:
+    """Which bound would be broken, in words. `folder` is where the file lies, None where there is none.
+
+    Dead letters of states count among everything only: they must not stop the states that follow.
+    """
+    bounds = [
+        (total.all.items, limits.max_items, "events pending or dead"),
+        (total.all.bytes, limits.max_bytes, "bytes pending or dead"),
+    ]
+    if states_wanted.items:
+        bounds += [
+            (total.states.items, int(limits.max_items * limits.states_share), "agent states pending"),
+            (
+                total.states.bytes,
+                int(limits.max_bytes * limits.states_share),
+                "bytes of agent states pending",
+            ),
+        ]
+    for value, bound, what in bounds:
+        if value > bound:
+            return f"{what}: {value} with what was to be accepted, and at most {bound} are kept"
+    if folder is not None:
+        disk = shutil.disk_usage(folder)
+        least = limits.min_free_bytes
+        if least is None:
+            least = int(max(_LEAST_FREE_BYTES, _LEAST_FREE_SHARE * disk.total))
+        if disk.free < least:
+            return f"the disk has {disk.free} bytes free, and {least} are to stay free"
+    return None
+
+
+def level(total: Need, limits: Limits) -> float:
+    """The share of the tightest bound that is used: 1.0 is full."""
+    return max(
+        total.all.items / limits.max_items,
+        total.all.bytes / limits.max_bytes,
+        total.states.items / (limits.max_items * limits.states_share),
+        total.states.bytes / (limits.max_bytes * limits.states_share),
+    )
