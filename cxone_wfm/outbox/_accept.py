@@ -1,16 +1,16 @@
 """How events get their numbers: what is new among them, and what was accepted before."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from attrs import define, field
 
 from ..errors import ConflictingDuplicateError
+from ._schema import pieces
 from .store import KINDS, EventKind, NewEvent, Receipt, Usage
 
 _AT_ONCE = 500
-_Item = TypeVar("_Item")
+_PLACES = {kind: place for place, kind in enumerate(KINDS)}
 _Known = tuple[bytes, str, str, int]
 """Digest, event id, stream and seq of an event that was accepted before."""
 
@@ -21,7 +21,7 @@ class NewRows:
 
     position: int
     """Of the last of them."""
-    events: dict[int, list[object]] = field(factory=dict)
+    events: list[list[object]] = field(factory=list)
     streams: dict[str, tuple[object, ...]] = field(factory=dict)
     moved: set[bytes] = field(factory=set)
     """Keys that name a content, and pass from an earlier event to a new one."""
@@ -33,7 +33,7 @@ class NewRows:
             connection.execute("UPDATE event SET key = NULL WHERE key = ?", (key,))
             connection.execute("UPDATE dead SET key = NULL WHERE key = ?", (key,))
             connection.execute("DELETE FROM ledger WHERE key = ?", (key,))
-        connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self.events.values())
+        connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self.events)
         connection.executemany("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?)", self.streams.values())
 
 
@@ -49,9 +49,9 @@ def plan(
     new = NewRows(position)
     receipts: list[Receipt] = []
     at: dict[bytes, int] = {}
-    sums: dict[EventKind, list[int]] = {}
+    sums = {kind: [0, 0] for kind in KINDS}
     for index, event in enumerate(events):
-        stream, key = event.stream, event.key
+        stream, key, kind = event.stream, event.key, event.kind
         seq = last.get(stream, 0)
         if earlier := known.get(key):
             digest, event_id, its_stream, its_seq = earlier
@@ -64,19 +64,21 @@ def plan(
                 new.events[at[key]][_KEY] = None
             else:
                 new.moved.add(key)
+        event_id, payload = event.event_id, event.payload
         seq = last[stream] = seq + 1
-        new.position = at[key] = place = new.position + 1
-        kind = KINDS.index(event.kind)
-        known[key] = (event.digest, event.event_id, stream, seq)
-        new.events[place] = [
-            kind, place, event.event_id, stream, seq, key, event.digest, accepted_at, event.payload
-        ]  # fmt: skip
-        new.streams[stream] = (stream, seq, place, accepted_at)
-        receipts.append(Receipt(event_id=event.event_id, stream=stream, seq=seq, duplicate=False))
-        total = sums.setdefault(event.kind, [0, 0])
+        position += 1
+        at[key] = len(new.events)
+        known[key] = (event.digest, event_id, stream, seq)
+        new.events.append(
+            [_PLACES[kind], position, event_id, stream, seq, key, event.digest, accepted_at, payload]
+        )
+        new.streams[stream] = (stream, seq, position, accepted_at)
+        receipts.append(Receipt(event_id=event_id, stream=stream, seq=seq, duplicate=False))
+        total = sums[kind]
         total[0] += 1
-        total[1] += len(event.payload)
-    new.usage = {each: Usage(items=items, bytes=size) for each, (items, size) in sums.items()}
+        total[1] += len(payload)
+    new.position = position
+    new.usage = {kind: Usage(items=items, bytes=size) for kind, (items, size) in sums.items() if items}
     return receipts, new
 
 
@@ -87,15 +89,13 @@ _KEY = 5
 def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
     for part in pieces(keys, _AT_ONCE):
-        marks = ",".join(f"?{number}" for number in range(1, len(part) + 1))
-        rows = connection.execute(
-            " UNION ALL ".join(
-                f"SELECT key, digest, event_id, stream, seq FROM {table} WHERE key IN ({marks})"  # noqa: S608 - our own words
-                for table in ("event", "ledger", "dead")
-            ),
-            part,
-        )
-        found |= {key: (digest, event_id, stream, seq) for key, digest, event_id, stream, seq in rows}
+        marks = ",".join("?" * len(part))
+        for table in ("event", "ledger", "dead"):
+            rows = connection.execute(
+                f"SELECT key, digest, event_id, stream, seq FROM {table} WHERE key IN ({marks})",  # noqa: S608 - our own words
+                part,
+            )
+            found.update((row[0], row[1:]) for row in rows)
     return found
 
 
@@ -107,8 +107,3 @@ def _last_numbers(connection: sqlite3.Connection, streams: list[str]) -> dict[st
             connection.execute(f"SELECT stream, last_seq FROM stream WHERE stream IN ({marks})", part)  # noqa: S608 - our own words
         )
     return found
-
-
-def pieces(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    """The items in their order, at most `size` at a time."""
-    return (items[start : start + size] for start in range(0, len(items), size))

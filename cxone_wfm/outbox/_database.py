@@ -161,7 +161,7 @@ class Database:
         return job.outcome()
 
     def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Do the work, which writes nothing."""
+        """Do the work outside a transaction: what reads, and what SQLite does in one of its own."""
         if self._forked:
             raise ForkedOutboxError
         with self._lock:
@@ -275,16 +275,17 @@ class Database:
         try:
             connection.execute(f"PRAGMA auto_vacuum={_AUTO_VACUUM_INCREMENTAL}")
             mode = journal_mode(sqlite3.sqlite_version_info)
-            set_to = {"journal_mode": connection.execute(f"PRAGMA journal_mode={mode}").fetchone()[0]}
+            set_to: dict[str, object] = {
+                "journal_mode": connection.execute(f"PRAGMA journal_mode={mode}").fetchone()[0]
+            }
             wanted: dict[str, object] = {"journal_mode": mode}
             for name, value in _SETTINGS.items():
                 connection.execute(f"PRAGMA {name}={value}")
                 set_to[name] = connection.execute(f"PRAGMA {name}").fetchone()[0]
                 wanted[name] = value
-            if wrong := [name for name in wanted if set_to[name] != wanted[name]]:
-                raise ConfigurationError([f"this SQLite did not take the setting {name}" for name in wrong])
-            self._check(connection)
+            _refuse_other_settings(set_to, wanted)
             connection.execute("BEGIN IMMEDIATE")
+            self._check(connection)
             self._content.load(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -306,3 +307,14 @@ class Database:
             raise ConfigurationError(
                 [f"{self.path} is an outbox of version {version}; this library knows {SCHEMA_VERSION}"]
             )
+
+
+def _refuse_other_settings(found: dict[str, object], wanted: dict[str, object]) -> None:
+    if found != wanted:
+        raise ConfigurationError(
+            [
+                f"this SQLite does not take the setting {name}={value}"
+                for name, value in wanted.items()
+                if found[name] != value
+            ]
+        )

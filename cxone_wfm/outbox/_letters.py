@@ -2,16 +2,16 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
+from ._schema import Counters, pieces
 from ._window import Row
 from .store import KINDS, DeadLetter, EventKind, Outcome, StoredEvent
 
-if TYPE_CHECKING:
-    from ._schema import Counters
-
-_EVENT = "kind, position, event_id, stream, seq, accepted_at, payload"
-_DEAD = f"{_EVENT.replace('position', 'number')}, reason, status, detail, tries, died_at, number"
+_SELECT_EVENT = "SELECT kind, position, event_id, stream, seq, accepted_at, payload FROM event WHERE"
+_SELECT_DEAD = """SELECT kind, number, event_id, stream, seq, accepted_at, payload,
+ reason, status, detail, tries, died_at FROM dead WHERE"""
+_AT_ONCE = 500
 _FREE_PAGES_KEPT = 1000
 _GIVEN_BACK_AT_ONCE = 1000
 
@@ -39,7 +39,7 @@ def bury(
     kind: EventKind,
     rows: Sequence[Row],
     outcome: Outcome,
-    counters: "Counters",
+    counters: Counters,
 ) -> None:
     """Make dead letters of events."""
     place = KINDS.index(kind)
@@ -67,18 +67,20 @@ def events(
     connection: sqlite3.Connection, kind: EventKind, positions: Sequence[int]
 ) -> tuple[StoredEvent, ...]:
     """These events, in the order of acceptance."""
-    marks = ",".join("?" * len(positions))
-    rows = connection.execute(
-        f"SELECT {_EVENT} FROM event WHERE kind = ? AND position IN ({marks}) ORDER BY position",
-        (KINDS.index(kind), *positions),
-    )
-    return tuple(_event(*row) for row in rows)
+    place = KINDS.index(kind)
+    found = []
+    for part in pieces(positions, _AT_ONCE):
+        marks = ",".join("?" * len(part))
+        found += connection.execute(
+            f"{_SELECT_EVENT} kind = ? AND position IN ({marks}) ORDER BY position", (place, *part)
+        ).fetchall()
+    return tuple(_event(*row) for row in found)
 
 
 def pending(connection: sqlite3.Connection, kind: EventKind, after: int, limit: int) -> list[StoredEvent]:
     """Pending events of one kind in their order."""
     rows = connection.execute(
-        f"SELECT {_EVENT} FROM event WHERE kind = ? AND position > ? ORDER BY position LIMIT ?",
+        f"{_SELECT_EVENT} kind = ? AND position > ? ORDER BY position LIMIT ?",
         (KINDS.index(kind), after, limit),
     )
     return [_event(*row) for row in rows]
@@ -86,22 +88,20 @@ def pending(connection: sqlite3.Connection, kind: EventKind, after: int, limit: 
 
 def dead_letters(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, DeadLetter]]:
     """Dead letters with their numbers."""
-    rows = connection.execute(
-        f"SELECT {_DEAD} FROM dead WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
-    )
-    return [(row[-1], _letter(*row[:-1])) for row in rows]
+    rows = connection.execute(f"{_SELECT_DEAD} number > ? ORDER BY number LIMIT ?", (after, limit))
+    return [(letter.event.position, letter) for letter in (_letter(*row) for row in rows)]
 
 
 def find(connection: sqlite3.Connection, event_id: str) -> StoredEvent | DeadLetter | None:
     """The event with this id. Reads the backlog: ids have no index, for people ask for them seldom."""
-    if row := connection.execute(f"SELECT {_DEAD} FROM dead WHERE event_id = ?", (event_id,)).fetchone():
-        return _letter(*row[:-1])
-    row = connection.execute(f"SELECT {_EVENT} FROM event WHERE event_id = ?", (event_id,)).fetchone()
+    if row := connection.execute(f"{_SELECT_DEAD} event_id = ?", (event_id,)).fetchone():
+        return _letter(*row)
+    row = connection.execute(f"{_SELECT_EVENT} event_id = ?", (event_id,)).fetchone()
     return _event(*row) if row else None
 
 
 def requeue(
-    connection: sqlite3.Connection, event_ids: Iterable[str], accepted_at: float, counters: "Counters"
+    connection: sqlite3.Connection, event_ids: Iterable[str], accepted_at: float, counters: Counters
 ) -> list[EventKind]:
     """Put dead letters at the ends of their streams. Gives the kinds of those that were found."""
     found: list[EventKind] = []
@@ -130,7 +130,7 @@ def requeue(
     return found
 
 
-def purge(connection: sqlite3.Connection, event_ids: Iterable[str], counters: "Counters") -> int:
+def purge(connection: sqlite3.Connection, event_ids: Iterable[str], counters: Counters) -> int:
     """Delete dead letters."""
     gone = 0
     for event_id in dict.fromkeys(event_ids):
@@ -146,7 +146,7 @@ def purge(connection: sqlite3.Connection, event_ids: Iterable[str], counters: "C
 
 
 def forget(
-    connection: sqlite3.Connection, stream: str, held: Collection[tuple[EventKind, int]], counters: "Counters"
+    connection: sqlite3.Connection, stream: str, held: Collection[tuple[EventKind, int]], counters: Counters
 ) -> tuple[list[tuple[EventKind, int]], int]:
     """Delete what is kept of a stream, but for `held`. Gives the pending events, and how many dead ones."""
     gone = []
@@ -165,13 +165,38 @@ def forget(
 
 
 def forget_keys(connection: sqlite3.Connection, before: float, most: int) -> None:
-    """Forget keys of events delivered before a moment, and streams that nothing is known of any more."""
+    """Forget the keys of events that were delivered before a moment: at most so many at once."""
     oldest = connection.execute(
         "SELECT number, delivered_at FROM ledger ORDER BY number LIMIT ?", (most,)
     ).fetchall()
     cut = max((number for number, delivered_at in oldest if delivered_at < before), default=None)
     if cut is not None:
         connection.execute("DELETE FROM ledger WHERE number <= ?", (cut,))
+
+
+def forget_streams(connection: sqlite3.Connection, before: float, after: str, most: int) -> str:
+    """Forget streams of which all was delivered, the last of it accepted before a moment.
+
+    Looks at so many streams after one, and gives the last that it looked at; an empty text at the end.
+    """
+    page = connection.execute(
+        "SELECT stream, last_at, last_position FROM stream WHERE stream > ? ORDER BY stream LIMIT ?",
+        (after, most),
+    ).fetchall()
+    firsts = [
+        connection.execute("SELECT min(position) FROM event WHERE kind = ?", (place,)).fetchone()[0]
+        for place in range(len(KINDS))
+    ]
+    first = min((position for position in firsts if position is not None), default=None)
+    connection.executemany(
+        "DELETE FROM stream WHERE stream = ?",
+        [
+            (stream,)
+            for stream, last_at, last_position in page
+            if last_at < before and (first is None or last_position < first)
+        ],
+    )
+    return page[-1][0] if len(page) == most else ""
 
 
 def give_space_back(connection: sqlite3.Connection) -> None:
@@ -182,9 +207,8 @@ def give_space_back(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _event(
-    kind: int, position: int, event_id: str, stream: str, seq: int, accepted_at: float, payload: bytes
-) -> StoredEvent:
+def _event(*row: Any) -> StoredEvent:  # noqa: ANN401 - what the table holds
+    kind, position, event_id, stream, seq, accepted_at, payload = row
     return StoredEvent(
         position=position,
         event_id=event_id,
@@ -196,25 +220,8 @@ def _event(
     )
 
 
-def _letter(
-    kind: int,
-    number: int,
-    event_id: str,
-    stream: str,
-    seq: int,
-    accepted_at: float,
-    payload: bytes,
-    reason: str,
-    status: int | None,
-    detail: str,
-    tries: int,
-    died_at: float,
-) -> DeadLetter:
+def _letter(*row: Any) -> DeadLetter:  # noqa: ANN401 - what the table holds
+    reason, status, detail, tries, died_at = row[7:]
     return DeadLetter(
-        event=_event(kind, number, event_id, stream, seq, accepted_at, payload),
-        reason=reason,
-        status=status,
-        detail=detail,
-        tries=tries,
-        died_at=died_at,
+        event=_event(*row[:7]), reason=reason, status=status, detail=detail, tries=tries, died_at=died_at
     )

