@@ -13,6 +13,7 @@ from ..errors import ConfigurationError, OutboxLockedError
 
 _REMOTE = ("9p", "afs", "ceph", "cifs", "fuse", "glusterfs", "lustre", "ncpfs", "nfs", "smb")
 """How the names of file systems begin on which locks or fsync cannot be relied on."""
+_MOUNTS = Path("/proc/self/mountinfo")
 _LONGEST_LOCK_TEXT = 4096
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def _file_system(folder: Path) -> str:
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     for line in mounts.splitlines():

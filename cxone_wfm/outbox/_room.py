@@ -32,11 +32,13 @@ class Limits:
     ballast_bytes: int = 8 * 1024**2
 
     def __attrs_post_init__(self) -> None:
-        least = {"max_items": 1, "max_bytes": 1, "ballast_bytes": 0, "min_free_bytes": 0}
+        least = {"max_items": 1, "max_bytes": 1, "ballast_bytes": 0}
+        if self.min_free_bytes is not None:
+            least["min_free_bytes"] = 0
         problems = [
             f"{name} is {value!r}; it must be a whole number of at least {bound}"
             for name, bound in least.items()
-            if (value := getattr(self, name)) is not None and (type(value) is not int or value < bound)
+            if type(value := getattr(self, name)) is not int or value < bound
         ]
         if not 0 < self.states_share <= 1:
             problems.append(f"states_share is {self.states_share!r}; it must be above 0 and at most 1")

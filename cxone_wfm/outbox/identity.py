@@ -66,7 +66,7 @@ def new_event(record: EventRecord, dedupe_key: str | None = None) -> NewEvent:
     if dedupe_key is None:
         place = ((moment - _EPOCH) // _MILLISECOND + _YEAR_ONE).to_bytes(8, "big")
     else:
-        place, content, key = _OF_THE_CALLER, False, dedupe_key.encode()
+        place, content, key = _OF_THE_CALLER, False, dedupe_key.encode("utf-8", "surrogatepass")
     return NewEvent(
         event_id=_random_uuid(),
         kind=kind,

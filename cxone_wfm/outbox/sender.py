@@ -16,7 +16,6 @@ from ..errors import (
     APIError,
     ConfigurationError,
     ForkedOutboxError,
-    OutboxError,
     OutboxUnavailable,
     TransportError,
 )
@@ -244,7 +243,7 @@ class DurableSender:
                 outcomes = []
             if attempt is not None:
                 return attempt
-            if not going_on and (recorded or self._state == "closed"):
+            if not going_on and (not outcomes or self._state == "closed"):
                 return None
             with self._lock:
                 self._work_came.wait(self._store.poll_seconds if recorded else _STORE_PAUSE)
@@ -259,7 +258,14 @@ class DurableSender:
         with self._lock:
             self._requests += 1
             self._failures += failure is not None
-            return self._dispatcher.judge(attempt, failure, self._clock.monotonic(), self.outbox.wall())
+            breaker = self._dispatcher.breakers[attempt.kind]
+            was_open = bool(breaker.cause)
+            outcome = self._dispatcher.judge(attempt, failure, self._clock.monotonic(), self.outbox.wall())
+            if breaker.cause and not was_open:
+                _log.warning("%s: sending stopped for now: %s", attempt.kind, breaker.cause)
+            elif was_open and not breaker.cause:
+                _log.warning("%s: sending goes on", attempt.kind)
+            return outcome
 
     def _try(self, attempt: Attempt) -> Exception | None:
         try:
@@ -278,7 +284,7 @@ class DurableSender:
         while not self._stopped.wait(UPKEEP_SECONDS):
             try:
                 self._store.upkeep(self._clock.monotonic(), self.outbox.wall())
-            except OutboxError as error:
+            except Exception as error:  # noqa: BLE001 - without upkeep a lease or the disk's room would be lost
                 _log.warning("upkeep of the outbox failed; it is tried again: %s", error)
 
     def _wake(self) -> None:

@@ -242,7 +242,7 @@ class Store(Protocol):
 
     - `OutboxUnavailable`: nothing was written, or nothing that a later call would not find right again.
       The caller may try again; the store puts itself in order first (it opens the file or the connection
-      anew, and settles what the failed call left behind).
+      anew, and settles what the failed call left behind). `OutboxFull`: likewise, for the medium is full.
     - `ForkedOutboxError` in a forked child.
 
     A store never waits for a caller's events to be sent, and never calls back.

@@ -1,0 +1,577 @@
+"""What the SQLite file is set to, and what happens when the disk fails under it."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.outbox import (
+    AT,
+    SqlitePlace,
+    accept,
+    agents,
+    deliver_all,
+    delivered,
+    event,
+    events,
+    is_balanced,
+    take,
+    tally,
+    want,
+)
+from support.threads import Background, Gate, at_once
+
+from cxone_wfm import (
+    ConfigurationError,
+    EnqueueOutcomeUnknown,
+    ForkedOutboxError,
+    OutboxFull,
+    OutboxLockedError,
+    OutboxUnavailable,
+)
+from cxone_wfm.outbox import _database
+from cxone_wfm.outbox._database import journal_mode
+from cxone_wfm.outbox.sqlite import SqliteStore
+
+Connect = Callable[..., sqlite3.Connection]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.db"
+
+
+def look(path: Path, question: str) -> object:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return connection.execute(question).fetchone()[0]
+    finally:
+        connection.close()
+
+
+# --- settings -----------------------------------------------------------------------------------------
+
+
+def test_every_commit_is_synced_and_deleted_data_is_overwritten(path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=0)
+
+    def settings(connection: sqlite3.Connection) -> dict[str, object]:
+        names = (
+            "synchronous",
+            "journal_mode",
+            "secure_delete",
+            "trusted_schema",
+            "auto_vacuum",
+            "busy_timeout",
+        )
+        return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+
+    assert store._database.read(settings) == {
+        "synchronous": 2,
+        "journal_mode": journal_mode(sqlite3.sqlite_version_info),
+        "secure_delete": 1,
+        "trusted_schema": 0,
+        "auto_vacuum": 2,
+        "busy_timeout": 5000,
+    }
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [
+        ((3, 40, 1), "truncate"),
+        ((3, 44, 5), "truncate"),
+        ((3, 44, 6), "wal"),
+        ((3, 45, 0), "truncate"),
+        ((3, 50, 6), "truncate"),
+        ((3, 50, 7), "wal"),
+        ((3, 51, 0), "truncate"),
+        ((3, 51, 2), "truncate"),
+        ((3, 51, 3), "wal"),
+        ((4, 0, 0), "wal"),
+    ],
+)
+def test_the_write_ahead_log_is_used_where_it_cannot_be_damaged(version: tuple[int, ...], mode: str) -> None:
+    assert journal_mode(version) == mode
+
+
+def test_both_journal_modes_work(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for mode in ("wal", "truncate", "wal"):
+        monkeypatch.setattr(_database, "journal_mode", lambda _, mode=mode: mode)
+        store = SqliteStore(path, ballast_bytes=0)
+        accept(store, events("ab"))
+        store.upkeep(0.0, AT)
+        assert agents(deliver_all(store)[-1]) == "ab"
+        store.upkeep(0.0, AT)
+        store.close()
+    assert not path.with_name("outbox.db-wal").exists()
+
+
+def test_a_setting_that_sqlite_does_not_take_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_database, "journal_mode", lambda _: "nonsense")
+    with pytest.raises(ConfigurationError, match="journal_mode=nonsense"):
+        SqliteStore(path, ballast_bytes=0)
+    monkeypatch.undo()
+    SqliteStore(path, ballast_bytes=0).close()
+
+
+def test_the_file_is_its_owners_alone_and_its_folder_is_synced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(_database, "sync_folder", synced.append)
+    store = SqliteStore(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.with_name("outbox.db.ballast").stat().st_size == 8 * 1024 * 1024
+    assert synced == [path.parent]
+    store.close()
+
+
+def test_the_file_says_what_it_is(path: Path) -> None:
+    SqliteStore(path, ballast_bytes=0).close()
+    assert (look(path, "PRAGMA application_id"), look(path, "PRAGMA user_version")) == (0x43584F42, 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("application_id = 7", "no outbox"), ("user_version = 99", "version 99; this library knows 1")],
+)
+def test_another_kind_of_file_is_refused(path: Path, setting: str, words: str) -> None:
+    SqliteStore(path, ballast_bytes=0).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA {setting}")
+    connection.close()
+    with pytest.raises(ConfigurationError, match=words):
+        SqliteStore(path, ballast_bytes=0)
+    assert not Path(f"{path}-journal").exists()
+
+
+def test_what_is_no_sqlite_file_is_refused_and_the_lock_given_back(path: Path) -> None:
+    path.write_bytes(b"something else entirely, and long enough to be looked at" * 100)
+    for _ in range(2):
+        with pytest.raises(OutboxUnavailable, match="not a database"):
+            SqliteStore(path, ballast_bytes=0)
+
+
+def test_a_file_that_cannot_be_made_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(OutboxUnavailable, match="Permission denied"):
+        SqliteStore(path, ballast_bytes=0)
+
+
+def test_a_second_opener_is_told_who_has_it(path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=0)
+    with pytest.raises(OutboxLockedError) as caught:
+        SqliteStore(path, ballast_bytes=0)
+    assert caught.value.pid == os.getpid()
+    store.close()
+
+
+def damage(path: Path) -> None:
+    """Overwrite the index of keys, which nothing but a look at the whole file reads at once."""
+    page = look(path, "SELECT rootpage FROM sqlite_master WHERE name = 'event_key'")
+    assert isinstance(page, int)
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096 + 8)
+        file.write(b"\xff" * 64)
+
+
+def test_after_a_dirty_stop_the_file_is_looked_over(tmp_path: Path, path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("ab"))
+    place.crash(store)
+    damage(path)
+    with pytest.raises(OutboxUnavailable, match="damaged"):
+        place.open()
+
+
+def test_after_a_clean_stop_it_is_not(tmp_path: Path, path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("ab"))
+    store.close()
+    assert look(path, "SELECT value FROM counter WHERE name = 'dirty'") == 0
+    damage(path)
+    place.crash(place.open())
+
+
+def test_an_attempt_whose_events_are_missing_is_damage(tmp_path: Path, path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("a"))
+    take(store)
+    store.close()
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM event")
+    connection.commit()
+    connection.close()
+    with pytest.raises(OutboxUnavailable, match="event 1 of an attempt is missing"):
+        place.open()
+
+
+# --- failures -----------------------------------------------------------------------------------------
+
+
+class Disk:
+    """Makes statements fail: the ones that begin so, so many times, before or after they were done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begins = ""
+        self.times = 0
+        self.error: BaseException = sqlite3.OperationalError("disk I/O error")
+        self.after = False
+        self.opened = 0
+        disk, connect = self, sqlite3.connect
+
+        class Failing(sqlite3.Connection):
+            def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+                failing = bool(disk.begins) and statement.startswith(disk.begins) and disk.times > 0
+                if failing:
+                    disk.times -= 1
+                    if not disk.after:
+                        raise disk.error
+                cursor = super().execute(statement, *values)  # type: ignore[arg-type]
+                if failing:
+                    raise disk.error
+                return cursor
+
+        def connect_failing(*arguments: object, **settings: object) -> sqlite3.Connection:
+            self.opened += 1
+            return connect(*arguments, factory=Failing, **settings)  # type: ignore[call-overload, no-any-return]
+
+        monkeypatch.setattr(sqlite3, "connect", connect_failing)
+
+    def fail(
+        self, begins: str, times: int = 1, *, after: bool = False, error: BaseException | None = None
+    ) -> None:
+        self.begins, self.times, self.after = begins, times, after
+        self.error = error or sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def store(disk: Disk, tmp_path: Path):
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    yield store
+    assert is_balanced(store.counts())
+    place.crash(store)
+
+
+@pytest.mark.parametrize("where", ["BEGIN", "SELECT key", "COMMIT"])
+def test_a_write_that_fails_is_not_accepted_and_the_file_is_opened_anew(
+    store: SqliteStore, disk: Disk, where: str
+) -> None:
+    first = events("ab")
+    disk.fail(where)
+    with pytest.raises(OutboxUnavailable, match="disk I/O error") as caught:
+        accept(store, first)
+    assert not isinstance(caught.value, EnqueueOutcomeUnknown)
+    assert disk.opened == 2
+    assert store.counts().accepted == 0
+    assert [each.duplicate for each in accept(store, first)] == [False, False]
+    assert disk.opened == 2
+
+
+def test_a_commit_that_failed_and_was_done_is_accepted(store: SqliteStore, disk: Disk) -> None:
+    disk.fail("COMMIT", after=True)
+    receipts = accept(store, events("ab"))
+    assert [(each.seq, each.duplicate) for each in receipts] == [(1, False), (1, False)]
+    assert disk.opened == 2
+    assert agents(take(store)) == "ab"
+
+
+def test_a_commit_whose_end_cannot_be_seen_is_unknown_until_it_is_asked_again(
+    store: SqliteStore, disk: Disk
+) -> None:
+    new = event("a")
+    disk.fail("COMMIT", times=1, after=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        with pytest.raises(EnqueueOutcomeUnknown):
+            accept(store, [new])
+        with pytest.raises(OutboxUnavailable, match="cannot be opened again"):
+            accept(store, [event("b")])
+    (receipt,) = accept(store, [new])
+    assert (receipt.event_id, receipt.seq, receipt.duplicate) == (new.event_id, 1, True)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_outcome_that_failed_to_be_recorded_is_recorded_the_next_time(
+    store: SqliteStore, disk: Disk, *, after: bool
+) -> None:
+    accept(store, events("ab"))
+    watch = store.watch()
+    attempt = take(store)
+    disk.fail("COMMIT", after=after)
+    with pytest.raises(OutboxUnavailable):
+        store.advance([delivered(attempt)], [want()], 0.0)
+    store.advance([delivered(attempt)], [], 0.0)
+    assert store.counts().delivered == 2
+    assert store.counts().possibly_duplicated == 0
+    assert watch.tally() == tally(2, 0, 0)
+    assert deliver_all(store) == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_attempt_that_failed_to_be_stored_is_given_again_as_never_sent(
+    store: SqliteStore, disk: Disk, *, after: bool
+) -> None:
+    accept(store, events("aab"))
+    disk.fail("COMMIT", after=after)
+    with pytest.raises(OutboxUnavailable):
+        take(store)
+    attempt = take(store)
+    assert (agents(attempt), [each.seq for each in attempt.events]) == ("ab", [1, 1])
+    assert (attempt.unknown, attempt.crashes) == (False, 0)
+    assert store.advance([], [want()], 0.0) is None
+
+
+def test_requests_on_their_way_survive_that_the_file_is_opened_anew(store: SqliteStore, disk: Disk) -> None:
+    accept(store, events("aab"))
+    attempt = take(store)
+    disk.fail("COMMIT")
+    with pytest.raises(OutboxUnavailable):
+        accept(store, events("c"))
+    assert store.advance([], [want()], 0.0) is None
+    assert agents(store.advance([delivered(attempt)], [want()], 0.0)) == "a"
+    assert store.counts().delivered == 2
+
+
+def test_a_full_disk_sets_the_ballast_free_and_refuses_until_it_is_back(
+    disk: Disk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(path, ballast_bytes=1000)
+    accept(store, events("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr("cxone_wfm.outbox._owner._fill", no_room)
+        disk.fail("BEGIN", error=sqlite3.OperationalError("database or disk is full"))
+        with pytest.raises(OutboxFull):
+            store.advance([], [want()], 0.0)
+        assert not path.with_name("outbox.db.ballast").exists()
+        with pytest.raises(OutboxFull, match="is full"):
+            accept(store, events("b"))
+        store.upkeep(0.0, AT)
+        assert [agents(each) for each in deliver_all(store)] == ["a"]
+    accept(store, events("b"))
+    assert path.with_name("outbox.db.ballast").exists()
+    store.close()
+
+
+def no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_told_as_such(store: SqliteStore, disk: Disk) -> None:
+    disk.fail("COMMIT", error=sqlite3.OperationalError("database or disk is full"))
+    with pytest.raises(OutboxFull, match="disk is full"):
+        accept(store, events("a"))
+
+
+def test_a_failing_read_opens_the_file_anew(store: SqliteStore, disk: Disk) -> None:
+    accept(store, events("a"))
+    disk.fail("SELECT kind")
+    with pytest.raises(OutboxUnavailable, match="disk I/O error"):
+        store.pending(kind="agent_state")
+    assert len(store.pending(kind="agent_state")) == 1
+    assert disk.opened == 2
+
+
+def test_an_interrupt_in_a_commit_leaves_everything_in_order(store: SqliteStore, disk: Disk) -> None:
+    disk.fail("COMMIT", error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        accept(store, events("a"))
+    assert accept(store, events("a"))[0].seq == 1
+    disk.fail("COMMIT", after=True, error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        accept(store, events("a"))
+    assert accept(store, events("a"))[0].seq == 3
+
+
+def test_a_handle_that_does_not_close_is_let_go(
+    store: SqliteStore, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = store._database
+    real = database._connection
+
+    class Stubborn:
+        def execute(self, *_: object) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        def close(self) -> None:
+            raise sqlite3.OperationalError("unable to close")
+
+    monkeypatch.setattr(database, "_connection", Stubborn())
+    with pytest.raises(OutboxUnavailable):
+        accept(store, events("a"))
+    assert real is not None
+    real.close()
+    assert accept(store, events("a"))[0].seq == 1
+
+
+def test_a_close_that_fails_gives_the_lock_back(disk: Disk, tmp_path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("a"))
+    disk.fail("COMMIT")
+    store.close()
+    store = place.open()
+    assert agents(take(store)) == "a"
+    place.crash(store)
+
+
+# --- group commit -------------------------------------------------------------------------------------
+
+
+def test_who_waits_for_a_commit_shares_the_next_one(store: SqliteStore, disk: Disk) -> None:
+    gate, database = Gate(), store._database
+    commits: list[str] = []
+    connection = database._connection
+    assert connection is not None
+    connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+    first = Background(lambda: database.write(lambda _: gate()))
+    gate.wait_until_reached()
+    others = [Background(lambda: accept(store, events("a"))) for _ in range(10)]
+    while len(database._waiting) < 10:
+        pass
+    gate.open()
+    first.outcome()
+    seqs = [outcome[0].seq for each in others if isinstance(outcome := each.outcome(), list)]
+    assert sorted(seqs) == list(range(1, 11))
+    assert len(commits) == 2
+
+
+def test_a_refusal_in_a_shared_commit_is_its_callers_alone(store: SqliteStore) -> None:
+    def work(number: int) -> object:
+        return accept(store, [event("a", key="same" if number % 2 else f"own-{number}")])
+
+    outcomes = at_once(8, work)
+    refused = [each for each in outcomes if isinstance(each, Exception)]
+    assert len(refused) == 3
+    assert store.counts().accepted == 5
+
+
+def test_a_failure_in_a_shared_commit_is_everybodys(store: SqliteStore, disk: Disk) -> None:
+    gate, database = Gate(), store._database
+    first = Background(lambda: database.write(lambda _: gate()))
+    gate.wait_until_reached()
+    others = [Background(lambda: accept(store, events("a"))) for _ in range(5)]
+    while len(database._waiting) < 5:
+        pass
+    disk.fail("SELECT key")
+    gate.open()
+    first.outcome()
+    assert all(isinstance(each.outcome(), OutboxUnavailable) for each in others)
+    assert store.counts().accepted == 0
+
+
+# --- fork ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_refuses_and_leaves_the_parents_file_alone(tmp_path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("a"))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = []
+        for use in (lambda: accept(store, events("b")), lambda: store.pending(kind="agent_state")):
+            try:
+                use()
+            except ForkedOutboxError:
+                said.append("refused")
+        store.close()
+        os.write(writing, ",".join(said).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"refused,refused"
+    os.close(reading)
+    os.close(writing)
+    with pytest.raises(OutboxLockedError):
+        place.open()
+    assert accept(store, events("a"))[0].seq == 2
+    store.close()
+    place.crash(place.open())
+
+
+# --- keeping it small ---------------------------------------------------------------------------------
+
+
+def rows(store: SqliteStore, table: str) -> int:
+    found = store._database.read(
+        lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    )
+    assert isinstance(found, int)
+    return found
+
+
+def test_keys_of_delivered_events_are_forgotten_after_their_time(tmp_path: Path) -> None:
+    store = SqlitePlace(tmp_path).open()
+    new = event("a")
+    accept(store, [new])
+    deliver_all(store)
+    store.upkeep(0.0, AT + 7 * 86400)
+    assert accept(store, [new])[0].duplicate
+    store.upkeep(0.0, AT + 7 * 86400 + 1)
+    assert rows(store, "ledger") == 0
+    assert accept(store, [new])[0].duplicate is False
+    store.close()
+
+
+def test_the_ledger_is_bounded_and_forgets_the_oldest(path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=0, ledger_rows=3)
+    new = events("abcde")
+    for each in new:
+        accept(store, [each])
+        deliver_all(store)
+    assert rows(store, "ledger") == 3
+    assert [each.duplicate for each in accept(store, new)] == [False, False, True, True, True]
+    store.close()
+
+
+def test_streams_are_forgotten_when_nothing_of_them_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox.sqlite._FORGOTTEN_AT_ONCE", 2)
+    store = SqlitePlace(tmp_path).open()
+    accept(store, events("abc"))
+    store.advance([delivered(take(store, most=2))], [], 0.0)
+    accept(store, events("d"))
+    for _ in range(4):
+        store.upkeep(0.0, AT + 1)
+    assert rows(store, "stream") == 4
+    for _ in range(4):
+        store.upkeep(0.0, AT + 8 * 86400)
+    assert rows(store, "stream") == 2
+    assert [each.seq for each in accept(store, events("acd"))] == [1, 2, 2]
+    deliver_all(store)
+    for _ in range(4):
+        store.upkeep(0.0, AT + 8 * 86400)
+    assert rows(store, "stream") == 0
+    store.close()
+
+
+def test_the_file_shrinks_when_it_is_drained(tmp_path: Path, path: Path) -> None:
+    store = SqlitePlace(tmp_path).open()
+    for _ in range(20):
+        accept(store, events("abcdefghij" * 100))
+    before = path.stat().st_size
+    while deliver_all(store):
+        pass
+    for _ in range(10):
+        store.upkeep(0.0, AT + 8 * 86400)
+    store.close()
+    assert path.stat().st_size < before * 0.9
