@@ -5,11 +5,9 @@ In memory are the sets that are being sent or wait to be tried again, and some t
 next; never the backlog.
 """
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from attrs import define
 
@@ -17,10 +15,10 @@ from ..errors import OutboxFull
 from . import _accept, _letters
 from ._database import Database
 from ._schema import SCHEMA, Counters, counts
+from ._sets import SELECT_ROW, EventSet, Sets
 from ._window import Row, Window
 from .store import (
     KINDS,
-    Again,
     Attempt,
     Counts,
     DeadLetter,
@@ -37,21 +35,6 @@ BALLAST_BYTES = 8 * 1024 * 1024
 LEDGER_SECONDS = 7 * 24 * 3600.0
 LEDGER_ROWS = 2_000_000
 _FORGOTTEN_AT_ONCE = 5000
-_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
-
-
-@define
-class _Set:
-    """An attempt as it is remembered between and during its tries."""
-
-    number: int
-    kind: EventKind
-    rows: list[Row]
-    tries: int
-    unknown: bool
-    crashes: int
-    not_before: float
-    sending: bool
 
 
 @define(eq=False)
@@ -121,33 +104,9 @@ class SqliteStore:
             self._counters.add("dirty")
         self._values = self._counters.snapshot()
         self._gave.clear()  # a failed transaction's attempts did not reach anybody
-        self._sets: dict[int, _Set] = {}
-        for number, *values in connection.execute("SELECT * FROM attempt ORDER BY number").fetchall():
-            kept = self._load_set(connection, number, *values)
-            self._sets[kept.number] = kept
+        self._sets = Sets(connection, self._counters, self._given, restarted=not self._opened)
         self._windows = {kind: self._window(connection, kind) for kind in KINDS}
         self._counters.write(connection)
-
-    def _load_set(self, connection: sqlite3.Connection, number: int, *values: Any) -> _Set:  # noqa: ANN401 - what the table holds
-        place, positions, tries, unknown, crashes, sending = values
-        rows = [self._row(connection, place, position) for position in json.loads(positions)]
-        kept = _Set(number, KINDS[place], rows, tries, bool(unknown), crashes, 0.0, sending=bool(sending))
-        if number not in self._given:  # else the file was opened anew, and its request goes on
-            connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
-            kept.number = self._counters.add(
-                "attempt"
-            )  # what came of a try before the restart is nothing to it
-            if sending and not self._opened:
-                kept.unknown, kept.crashes = True, crashes + 1
-            kept.sending = False
-            self._write_set(connection, kept)
-        return kept
-
-    def _row(self, connection: sqlite3.Connection, kind: int, position: int) -> Row:
-        found = connection.execute(f"{_ROW} kind = ? AND position = ?", (kind, position)).fetchone()
-        if found is None:
-            raise sqlite3.DatabaseError(f"the file is damaged: event {position} of an attempt is missing")
-        return Row(*found)
 
     def _window(self, connection: sqlite3.Connection, kind: EventKind) -> Window:
         place = KINDS.index(kind)
@@ -156,14 +115,12 @@ class SqliteStore:
         def load(after: int, limit: int, stream: str | None) -> list[Row]:
             only, values = ("", ()) if stream is None else ("AND stream = ?", (stream,))
             found = connection.execute(
-                f"{_ROW} kind = ? AND position > ? {only} ORDER BY position LIMIT ?",
+                f"{SELECT_ROW} kind = ? AND position > ? {only} ORDER BY position LIMIT ?",
                 (place, after, *values, limit),
             )
             return list(map(Row._make, found))
 
-        return Window(
-            load, last or 0, [row for each in self._sets.values() if each.kind == kind for row in each.rows]
-        )
+        return Window(load, last or 0, self._sets.held(kind))
 
     def finish(self, connection: sqlite3.Connection) -> int | None:
         """Write the counters, the number of the transaction among them."""
@@ -219,12 +176,10 @@ class SqliteStore:
 
     def _settle(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         attempt = outcome.attempt
-        mine = self._sets.get(attempt.number)
-        if mine is None or not mine.sending or attempt.number in self._took_back:
+        mine = self._sets.end(connection, attempt.number)
+        if mine is None:
             return
-        del self._sets[mine.number]
         self._took_back.add(mine.number)
-        connection.execute("DELETE FROM attempt WHERE number = ?", (mine.number,))
         rows = {event.event_id: row for event, row in zip(attempt.events, mine.rows, strict=True)}
         if outcome.delivered:
             gone = [rows[event_id] for event_id in outcome.delivered]
@@ -237,9 +192,12 @@ class SqliteStore:
             gone = [rows[dead.event_id] for dead in outcome.dead]
             _letters.bury(connection, mine.kind, gone, outcome, self._counters)
             self._end(mine.kind, gone, delivered=False)
+        unknown = mine.unknown or outcome.unknown
         for again in outcome.again:
-            self._keep(
-                connection, mine, [rows[each] for each in again.event_ids], again, unknown=outcome.unknown
+            kept = sorted(rows[event_id] for event_id in again.event_ids)
+            self._sets.add(
+                connection,
+                EventSet(0, mine.kind, kept, mine.tries, unknown, not_before=again.not_before),
             )
 
     def _end(self, kind: EventKind, gone: list[Row], *, delivered: bool) -> None:
@@ -248,42 +206,12 @@ class SqliteStore:
             self._windows[kind].free(row)
             self._ended.append((row.position, delivered))
 
-    def _keep(
-        self, connection: sqlite3.Connection, mine: _Set, rows: list[Row], again: Again, *, unknown: bool
-    ) -> None:
-        number = self._counters.add("attempt")
-        kept = _Set(
-            number, mine.kind, rows, mine.tries, mine.unknown or unknown, 0, again.not_before, sending=False
-        )
-        self._sets[number] = kept
-        self._write_set(connection, kept)
-
-    def _write_set(self, connection: sqlite3.Connection, each: _Set) -> None:
-        positions = json.dumps([row.position for row in each.rows])
-        connection.execute(
-            "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                each.number,
-                KINDS.index(each.kind),
-                positions,
-                each.tries,
-                each.unknown,
-                each.crashes,
-                each.sending,
-            ),
-        )
-
     def _give(self, connection: sqlite3.Connection, want: Want, now: float) -> Attempt | None:
-        if want.fresh_first:
-            chosen = self._fresh(want, now) or self._due(want, now)
-        else:
-            chosen = self._due(want, now) or self._fresh(want, now)
+        chosen = None if want.fresh_first else self._sets.due(want.kind, now)
+        chosen = chosen or self._fresh(connection, want) or self._sets.due(want.kind, now)
         if chosen is None:
             return None
-        chosen.sending = True
-        chosen.tries += 1
-        self._counters.add("tries")
-        self._write_set(connection, chosen)
+        self._sets.begin(connection, chosen)
         self._gave.add(chosen.number)
         return Attempt(
             number=chosen.number,
@@ -294,24 +222,10 @@ class SqliteStore:
             crashes=chosen.crashes,
         )
 
-    def _due(self, want: Want, now: float) -> _Set | None:
-        due = (
-            each
-            for each in self._sets.values()
-            if each.kind == want.kind and not each.sending and each.not_before <= now
-        )
-        return min(due, key=lambda each: (each.tries, each.number), default=None)
-
-    def _fresh(self, want: Want, now: float) -> _Set | None:
-        patient = any(each.sending for each in self._sets.values() if each.kind == want.kind)
+    def _fresh(self, connection: sqlite3.Connection, want: Want) -> EventSet | None:
+        patient = any(each.sending for each in self._sets if each.kind == want.kind)
         rows = self._windows[want.kind].take(want.most, want.most_bytes, patient=patient)
-        if not rows:
-            return None
-        number = self._counters.add("attempt")
-        made = self._sets[number] = _Set(
-            number, want.kind, rows, tries=0, unknown=False, crashes=0, not_before=now, sending=False
-        )
-        return made
+        return self._sets.add(connection, EventSet(0, want.kind, rows)) if rows else None
 
     def counts(self) -> Counts:
         """See `Store`. As of the last transaction."""
@@ -344,7 +258,7 @@ class SqliteStore:
             )
 
         self._database.write(forget)
-        if not self._sets:
+        if not any(self._sets):
             self._database.read(_letters.give_space_back)
 
     def pending(self, *, kind: EventKind, after: int = 0, limit: int = 100) -> list[StoredEvent]:
@@ -378,7 +292,7 @@ class SqliteStore:
         """See `Store`."""
 
         def work(connection: sqlite3.Connection) -> int:
-            held = {(each.kind, row.position) for each in self._sets.values() for row in each.rows}
+            held = {(each.kind, row.position) for each in self._sets for row in each.rows}
             gone, dead = _letters.forget(connection, stream, held, self._counters)
             for kind, position in gone:
                 self._ended.append((position, False))

@@ -1,0 +1,117 @@
+"""The sets of events that are being sent or wait to be tried again: in memory, and as rows of `attempt`."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator
+
+from attrs import define
+
+from ._schema import Counters
+from ._window import Row
+from .store import KINDS, EventKind
+
+SELECT_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
+
+
+@define
+class EventSet:
+    """The events of an attempt, between and during its tries. `number` changes with each try."""
+
+    number: int
+    kind: EventKind
+    rows: list[Row]
+    tries: int = 0
+    unknown: bool = False
+    crashes: int = 0
+    not_before: float = 0.0
+    sending: bool = False
+
+
+class Sets:
+    """All sets. Changes are written in the caller's transaction.
+
+    `on_their_way` are the numbers of requests that go on though the file is opened anew. All other sets
+    get new numbers, so what comes of a try before that is nothing to them. `restarted`: the process is
+    new, so what was being sent may have arrived, and may have been the end of the last process.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        counters: Counters,
+        on_their_way: Collection[int],
+        *,
+        restarted: bool,
+    ) -> None:
+        self._counters = counters
+        self._sets: dict[int, EventSet] = {}
+        for number, place, positions, tries, unknown, crashes, sending in connection.execute(
+            "SELECT * FROM attempt ORDER BY number"
+        ).fetchall():
+            rows = [_row(connection, place, position) for position in json.loads(positions)]
+            kept = EventSet(number, KINDS[place], rows, tries, bool(unknown), crashes, sending=bool(sending))
+            if number in on_their_way:
+                self._sets[number] = kept
+                continue
+            connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
+            kept.sending = False
+            if sending and restarted:
+                kept.unknown, kept.crashes = True, crashes + 1
+            self.add(connection, kept)
+
+    def __iter__(self) -> Iterator[EventSet]:
+        return iter(self._sets.values())
+
+    def held(self, kind: EventKind) -> list[Row]:
+        """The rows of all sets of a kind."""
+        return [row for each in self if each.kind == kind for row in each.rows]
+
+    def due(self, kind: EventKind, now: float) -> EventSet | None:
+        """The set to be tried next."""
+        ready = (each for each in self if each.kind == kind and not each.sending and each.not_before <= now)
+        return min(ready, key=lambda each: (each.tries, each.number), default=None)
+
+    def add(self, connection: sqlite3.Connection, new: EventSet) -> EventSet:
+        """Keep one more, under a new number."""
+        new.number = self._counters.add("attempt")
+        self._sets[new.number] = new
+        self._write(connection, new)
+        return new
+
+    def begin(self, connection: sqlite3.Connection, chosen: EventSet) -> None:
+        """Note that it is being sent once more."""
+        chosen.sending = True
+        chosen.tries += 1
+        self._counters.add("tries")
+        self._write(connection, chosen)
+
+    def end(self, connection: sqlite3.Connection, number: int) -> EventSet | None:
+        """Take out the set that is being sent under this number; None where none is."""
+        mine = self._sets.get(number)
+        if mine is None or not mine.sending:
+            return None
+        del self._sets[number]
+        connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
+        return mine
+
+    def _write(self, connection: sqlite3.Connection, each: EventSet) -> None:
+        positions = json.dumps([row.position for row in each.rows])
+        connection.execute(
+            "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                each.number,
+                KINDS.index(each.kind),
+                positions,
+                each.tries,
+                each.unknown,
+                each.crashes,
+                each.sending,
+            ),
+        )
+
+
+def _row(connection: sqlite3.Connection, place: int, position: int) -> Row:
+    found = connection.execute(f"{SELECT_ROW} kind = ? AND position = ?", (place, position)).fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError(f"the file is damaged: event {position} of an attempt is missing")
+    return Row(*found)
