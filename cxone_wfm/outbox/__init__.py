@@ -25,6 +25,7 @@ from .store import (
     StoredEvent,
     Usage,
 )
+from .telemetry import Observer, TryResult
 
 __all__ = [
     "Attempt",
@@ -34,11 +35,13 @@ __all__ = [
     "EventKind",
     "FlushResult",
     "Limits",
+    "Observer",
     "Outbox",
     "Receipt",
     "SenderCounters",
     "SenderHealth",
     "Store",
     "StoredEvent",
+    "TryResult",
     "Usage",
 ]

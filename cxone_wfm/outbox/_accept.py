@@ -38,7 +38,7 @@ class NewRows:
 
 
 def plan(
-    connection: sqlite3.Connection, events: Sequence[NewEvent], accepted_at: float, position: int
+    connection: sqlite3.Connection, events: Sequence[NewEvent], accepted_at: float, position: int, age: int
 ) -> tuple[list[Receipt], NewRows]:
     """The receipts, and the rows to add after `position`. Writes nothing.
 
@@ -72,7 +72,7 @@ def plan(
         new.events.append(
             [_PLACES[kind], position, event_id, stream, seq, key, event.digest, accepted_at, payload]
         )
-        new.streams[stream] = (stream, seq, position, accepted_at)
+        new.streams[stream] = (stream, seq, position, age)
         receipts.append(Receipt(event_id=event_id, stream=stream, seq=seq, duplicate=False))
         total = sums[kind]
         total[0] += 1

@@ -37,6 +37,8 @@ class Breaker:
     systemic: bool = False
     """It is open because everything is refused."""
     open_until: float = float("-inf")
+    _openings: int = 0
+    """In a row, without a success between."""
     _parked_in_a_row: int = 0
     _recent: "deque[bool]" = field(factory=lambda: deque(maxlen=RECENT))
     _fates: "deque[bool]" = field(factory=lambda: deque(maxlen=FATES))
@@ -68,15 +70,23 @@ class Breaker:
             self.cause, self.blocked, self.limit = "", False, 1
             self._recent.clear()
             self._fates.clear()
-            self._parked_in_a_row = 0
+            self._parked_in_a_row = self._openings = 0
 
     def failed(self, now: float, cause: str, *, patience: int, wait: float | None = None) -> None:
-        """A request failed. With so many failures in a row it opens, for `wait` seconds or for a random time."""
+        """A request failed. With so many failures in a row it opens, for `wait` seconds or a random time.
+
+        The random time grows with the probes that failed, not with the requests: several were on their way.
+        """
         self.failures += 1
         self._recent.append(False)
         mostly = len(self._recent) == RECENT and self._recent.count(False) > RECENT // 2
-        if self.cause or self.failures >= patience or mostly:
-            self.open(now, cause, self.backoff(self.failures) if wait is None else wait)
+        due = now >= self.open_until
+        if not (self.cause or self.failures >= patience or mostly):
+            return
+        if wait is None and due:
+            self._openings += 1
+        if wait is not None or due:
+            self.open(now, cause, self.backoff(self._openings) if wait is None else wait)
 
     def open(self, now: float, cause: str, wait: float, *, blocked: bool = False) -> None:
         """Let nothing through for so many seconds, then one request."""
@@ -84,7 +94,7 @@ class Breaker:
         self.open_until = max(self.open_until, now + wait)
 
     def may_park(self, now: float) -> bool:
-        """Whether one more refused event may be parked; if not, the fuse has blown and the breaker is open."""
+        """Whether one more refused event may be parked; if not, the fuse has blown and it is open."""
         self._fates.append(False)
         self._parked_in_a_row += 1
         refused = len(self._fates) == FATES and self._fates.count(False) > FATES // 2
@@ -99,6 +109,6 @@ class Breaker:
         )
         return False
 
-    def backoff(self, failures: int) -> float:
+    def backoff(self, failures: int, longest: float = LONGEST_WAIT) -> float:
         """Seconds to wait after so many failures in a row."""
-        return self.chance() * min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 30))
+        return self.chance() * min(longest, FIRST_WAIT * 2.0 ** min(failures, 30))

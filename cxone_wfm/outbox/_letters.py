@@ -12,21 +12,22 @@ _SELECT_EVENT = "SELECT kind, position, event_id, stream, seq, accepted_at, payl
 _SELECT_DEAD = """SELECT kind, number, event_id, stream, seq, accepted_at, payload,
  reason, status, detail, tries, died_at FROM dead WHERE"""
 _AT_ONCE = 500
+_PAGE = 5000
 _FREE_PAGES_KEPT = 1000
 _GIVEN_BACK_AT_ONCE = 1000
 
 
 def deliver(
-    connection: sqlite3.Connection, kind: EventKind, rows: Iterable[Row], at: float, ledger_rows: int
+    connection: sqlite3.Connection, kind: EventKind, rows: Iterable[Row], age: int, ledger_rows: int
 ) -> None:
     """Delete events that were delivered, and remember their keys."""
     place = KINDS.index(kind)
     where = [(place, row.position) for row in rows]
     connection.executemany(
-        "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, delivered_at)"
+        "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, age)"
         " SELECT key, digest, event_id, stream, seq, ? FROM event"
         " WHERE kind = ? AND position = ? AND key IS NOT NULL",
-        [(at, *each) for each in where],
+        [(age, *each) for each in where],
     )
     connection.executemany("DELETE FROM event WHERE kind = ? AND position = ?", where)
     connection.execute(
@@ -92,12 +93,27 @@ def dead_letters(connection: sqlite3.Connection, after: int, limit: int) -> list
     return [(letter.event.position, letter) for letter in (_letter(*row) for row in rows)]
 
 
-def find(connection: sqlite3.Connection, event_id: str) -> StoredEvent | DeadLetter | None:
-    """The event with this id. Reads the backlog: ids have no index, for people ask for them seldom."""
-    if row := connection.execute(f"{_SELECT_DEAD} event_id = ?", (event_id,)).fetchone():
-        return _letter(*row)
-    row = connection.execute(f"{_SELECT_EVENT} event_id = ?", (event_id,)).fetchone()
-    return _event(*row) if row else None
+def find_dead(connection: sqlite3.Connection, event_id: str) -> DeadLetter | None:
+    """The dead letter with this id."""
+    row = connection.execute(f"{_SELECT_DEAD} event_id = ?", (event_id,)).fetchone()
+    return _letter(*row) if row else None
+
+
+def find_pending(
+    connection: sqlite3.Connection, kind: EventKind, after: int, event_id: str
+) -> tuple[StoredEvent | None, int | None]:
+    """The pending event with this id, if it is on the next page; and where the page ends, None at the end."""
+    place = KINDS.index(kind)
+    last = connection.execute(
+        "SELECT position FROM event WHERE kind = ? AND position > ? ORDER BY position LIMIT 1 OFFSET ?",
+        (place, after, _PAGE),
+    ).fetchone()
+    end = last[0] if last else None
+    row = connection.execute(
+        f"{_SELECT_EVENT} kind = ? AND position > ? AND position <= ? AND event_id = ?",
+        (place, after, 2**62 if end is None else end, event_id),
+    ).fetchone()
+    return (_event(*row) if row else None), end
 
 
 def requeue(
@@ -116,7 +132,7 @@ def requeue(
         last = connection.execute("SELECT last_seq FROM stream WHERE stream = ?", (stream,)).fetchone()
         seq = 1 if last is None else last[0] + 1
         connection.execute(
-            "INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?)", (stream, seq, position, accepted_at)
+            "INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?)", (stream, seq, position, counters["age"])
         )
         connection.execute(
             "INSERT INTO event SELECT kind, ?, event_id, stream, ?, key, digest, ?, payload"
@@ -165,22 +181,20 @@ def forget(
 
 
 def forget_keys(connection: sqlite3.Connection, before: float, most: int) -> None:
-    """Forget the keys of events that were delivered before a moment: at most so many at once."""
-    oldest = connection.execute(
-        "SELECT number, delivered_at FROM ledger ORDER BY number LIMIT ?", (most,)
-    ).fetchall()
-    cut = max((number for number, delivered_at in oldest if delivered_at < before), default=None)
+    """Forget the keys of events that were delivered before an age: at most so many at once."""
+    oldest = connection.execute("SELECT number, age FROM ledger ORDER BY number LIMIT ?", (most,)).fetchall()
+    cut = max((number for number, age in oldest if age < before), default=None)
     if cut is not None:
         connection.execute("DELETE FROM ledger WHERE number <= ?", (cut,))
 
 
 def forget_streams(connection: sqlite3.Connection, before: float, after: str, most: int) -> str:
-    """Forget streams of which all was delivered, the last of it accepted before a moment.
+    """Forget streams of which all was delivered, the last of it accepted before an age.
 
     Looks at so many streams after one, and gives the last that it looked at; an empty text at the end.
     """
     page = connection.execute(
-        "SELECT stream, last_at, last_position FROM stream WHERE stream > ? ORDER BY stream LIMIT ?",
+        "SELECT stream, last_age, last_position FROM stream WHERE stream > ? ORDER BY stream LIMIT ?",
         (after, most),
     ).fetchall()
     firsts = [
@@ -192,8 +206,8 @@ def forget_streams(connection: sqlite3.Connection, before: float, after: str, mo
         "DELETE FROM stream WHERE stream = ?",
         [
             (stream,)
-            for stream, last_at, last_position in page
-            if last_at < before and (first is None or last_position < first)
+            for stream, last_age, last_position in page
+            if last_age < before and (first is None or last_position < first)
         ],
     )
     return page[-1][0] if len(page) == most else ""

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ _REMOTE = ("9p", "afs", "ceph", "cifs", "fuse", "glusterfs", "lustre", "ncpfs", 
 """How the names of file systems begin on which locks or fsync cannot be relied on."""
 _MOUNTS = Path("/proc/self/mountinfo")
 _LONGEST_LOCK_TEXT = 4096
+_TRIES, _PAUSE = 6, 0.05
+"""A quarter of a second: a process that takes over may begin before the last one has quite ended."""
 _log = logging.getLogger(__name__)
 
 
@@ -86,12 +89,17 @@ class OwnerLock:
             self._descriptor = os.open(name, flags, 0o600)
         except OSError as error:
             raise ConfigurationError([f"the lock file {name} cannot be opened: {error.strerror}"]) from None
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = _read_owner(self._descriptor)
-            os.close(self._descriptor)
-            raise OutboxLockedError(str(path), owner) from None
+        pause = threading.Event()
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if left == 0:
+                    owner = _read_owner(self._descriptor)
+                    os.close(self._descriptor)
+                    raise OutboxLockedError(str(path), owner) from None
+            pause.wait(_PAUSE)
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         # Only words for people: a disk that is too full for them is no reason not to open and drain.
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS stream (
   stream TEXT PRIMARY KEY,
   last_seq INTEGER NOT NULL,
   last_position INTEGER NOT NULL,
-  last_at REAL NOT NULL
+  last_age INTEGER NOT NULL         -- the outbox's age then: seconds that it was open
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempt (
   number INTEGER PRIMARY KEY,
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS ledger (
   event_id TEXT NOT NULL,
   stream TEXT NOT NULL,
   seq INTEGER NOT NULL,
-  delivered_at REAL NOT NULL
+  age INTEGER NOT NULL              -- the outbox's when it was delivered
 );
 CREATE TABLE IF NOT EXISTS dead (
   number INTEGER PRIMARY KEY,

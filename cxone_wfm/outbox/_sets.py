@@ -8,7 +8,7 @@ from attrs import define
 
 from ._schema import Counters
 from ._window import Row
-from .store import KINDS, EventKind
+from .store import KINDS, SUSPECT_CRASHES, EventKind
 
 SELECT_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
 
@@ -45,9 +45,9 @@ class Sets:
     ) -> None:
         self._counters = counters
         self._sets: dict[int, EventSet] = {}
-        for number, place, positions, tries, unknown, crashes, sending in connection.execute(
-            "SELECT * FROM attempt ORDER BY number"
-        ).fetchall():
+        found = connection.execute("SELECT * FROM attempt ORDER BY number").fetchall()
+        alone = sum(row[-1] for row in found) == 1
+        for number, place, positions, tries, unknown, crashes, sending in found:
             rows = [_row(connection, place, position) for position in json.loads(positions)]
             kept = EventSet(number, KINDS[place], rows, tries, bool(unknown), crashes, sending=bool(sending))
             if number in on_their_way:
@@ -56,7 +56,7 @@ class Sets:
             connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
             kept.sending = False
             if sending and restarted:
-                kept.unknown, kept.crashes = True, crashes + 1
+                kept.unknown, kept.crashes = True, crashes + (crashes < SUSPECT_CRASHES or alone)
             self.add(connection, kept)
 
     def __iter__(self) -> Iterator[EventSet]:
@@ -69,7 +69,17 @@ class Sets:
     def due(self, kind: EventKind, now: float) -> EventSet | None:
         """The set to be tried next."""
         ready = (each for each in self if each.kind == kind and not each.sending and each.not_before <= now)
-        return min(ready, key=lambda each: (each.tries, each.number), default=None)
+        return min(
+            ready, key=lambda each: (each.crashes < SUSPECT_CRASHES, each.tries, each.number), default=None
+        )
+
+    def must_wait(self, kind: EventKind, now: float) -> bool:
+        """Whether nothing may be given now: a suspect is being sent, or is due and others are being sent."""
+        sending = [each for each in self if each.sending]
+        if any(each.crashes >= SUSPECT_CRASHES for each in sending):
+            return True
+        due = self.due(kind, now)
+        return bool(sending) and due is not None and due.crashes >= SUSPECT_CRASHES
 
     def add(self, connection: sqlite3.Connection, new: EventSet) -> EventSet:
         """Keep one more, under a new number."""

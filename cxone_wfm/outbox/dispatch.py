@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import define
 
 from ..config import WfmConfig
 from ..errors import (
@@ -17,7 +17,7 @@ from ..errors import (
     ServerError,
 )
 from ._breaker import PROBE_SECONDS, Breaker
-from .store import KINDS, Again, Attempt, Dead, EventKind, Outcome, Want
+from .store import KINDS, SUSPECT_CRASHES, Again, Attempt, Dead, EventKind, Outcome, Want
 
 FAILURES, REDIRECTS = 5, 3
 """So many failures in a row open a breaker."""
@@ -27,8 +27,8 @@ SPLIT_TRIES = 3
 """A set that failed so often, while others succeeded, is split: one of its events may be the reason."""
 POISON_TRIES, POISON_SECONDS, POISON_SUCCESSES = 20, 3600.0, 50
 """An event that failed so often and so long, while so many requests succeeded, is parked."""
-CRASHES = 3
-"""A set that was being sent before so many dirty starts in a row is split; a single event is parked."""
+LONGEST_SET_WAIT = 8.0
+"""Seconds that one set waits at most where its route works; where it does not, the breaker waits longer."""
 MOST_WAITING = 16
 """With so many sets to be tried again, a probe is one of them, not one more event."""
 ENVELOPE = len(b'{"agentStateList":[]}')
@@ -55,12 +55,13 @@ def may_have_arrived(error: Exception) -> bool:
     return not isinstance(error, APIError)
 
 
-@frozen
+@define
 class _Trouble:
-    """When a set first failed, and how many requests had succeeded by then."""
+    """When a set first failed, how many requests had succeeded by then, and how often it failed since."""
 
     since: float
     successes: int
+    failures: int = 0
 
 
 class Dispatcher:
@@ -107,7 +108,7 @@ class Dispatcher:
         )
 
     def gave(self, wants: Sequence[Want], attempt: Attempt | None) -> bool:
-        """The store gave this for the wants. Whether somebody else may have waited for a place that is free now."""
+        """The store gave this for the wants. Whether somebody may have waited for a place that is free now."""
         waited, self._somebody_waits = self._somebody_waits and bool(wants), False
         for want in wants:
             if attempt is None or want.kind != attempt.kind:
@@ -117,15 +118,19 @@ class Dispatcher:
         return waited
 
     def before(self, attempt: Attempt, now: float, at: float) -> Outcome | None:
-        """What becomes of an attempt that must not be sent; None where it may be."""
-        if attempt.crashes < CRASHES:
+        """What becomes of an attempt that must not be sent; None where it may be.
+
+        A set that was being sent before many dirty starts is split. A single event goes on, alone (the store
+        sees to that), and is parked when the process ended that way as often again.
+        """
+        ids = _ids(attempt)
+        if attempt.crashes < (SUSPECT_CRASHES if len(ids) > 1 else 2 * SUSPECT_CRASHES):
             return None
         self.breakers[attempt.kind].in_flight -= 1
-        ids = _ids(attempt)
         if len(ids) > 1:
             again = tuple(Again(event_ids=(each,), not_before=now) for each in ids)
             return self._again(Outcome(attempt=attempt, again=again, at=at))
-        detail = f"the process ended {attempt.crashes} times while it sent this event"
+        detail = f"the process ended {attempt.crashes} times in a row while it sent this alone"
         return Outcome(attempt=attempt, dead=(Dead(event_id=ids[0], reason="crashes", detail=detail),), at=at)
 
     def judge(self, attempt: Attempt, error: Exception | None, now: float, at: float) -> Outcome:
@@ -140,7 +145,8 @@ class Dispatcher:
         if isinstance(error, PayloadRejectedError) and not error.no_token:
             return self._again(self._refused(attempt, error, now, at))
         trouble = self._troubles.setdefault(ids[0], _Trouble(now, breaker.successes))
-        wait = breaker.backoff(attempt.tries)
+        trouble.failures += 1
+        wait = breaker.backoff(trouble.failures, LONGEST_SET_WAIT)
         if isinstance(error, RateLimitedError):
             wait = self._asked(error) or THROTTLED_SECONDS
             for each in self.breakers.values():

@@ -10,10 +10,11 @@ from .store import EventKind, Usage
 
 @frozen(kw_only=True)
 class SenderHealth:
-    """`status` is "ok", "degraded" (it mends by itself, or waits for you without stopping anything) or "blocked".
+    """`status` is "ok", "degraded" or "blocked".
 
-    Blocked: some kind of event is not delivered, or none is accepted, until somebody corrects what the
-    sentences in `causes` name. Nothing is lost meanwhile.
+    Degraded: it mends by itself, or waits for you without stopping anything. Blocked: some kind of event is
+    not delivered, or none is accepted, until somebody corrects what the sentences in `causes` name. Nothing
+    is lost meanwhile.
     """
 
     status: Literal["ok", "degraded", "blocked"]

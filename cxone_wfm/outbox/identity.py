@@ -3,9 +3,9 @@
 - An agent's state belongs to the stream of the agent, `state:{acd_id}:{login_id}`. It is the same event as
   another when agent, moment, event code and reason code are the same: so a program that starts over may
   enqueue the last hour's states again.
-- A report belongs to the stream of its interval, `interval:{kind}:{acd_type}:{start}`. It is the same event as
-  the last one accepted for this interval when its content is the same, to the byte. Otherwise it is a
-  correction, and goes out after it. The vendor does not say what `reportVersion` means, so nothing hangs on it.
+- A report belongs to the stream of its interval, `interval:{kind}:{acd_type}:{start}`. It is the same event
+  as the last one accepted for this interval when its content is the same, to the byte. Otherwise it is a
+  correction, and goes out after it. The vendor does not say what `reportVersion` means: it is content.
 - Where the caller gives a key of its own, that alone decides. With other data it is refused.
 
 All of this is our choice: the vendor names no identity of a state or a report.
@@ -88,7 +88,9 @@ def _random_uuid() -> str:
 def _refusal(record: object) -> str:
     name = type(record).__name__
     if name.startswith("Heartbeat"):
-        return "a heartbeat says 'alive now': sent later it would be a lie, so it is not queued; use wfm.heartbeat"
+        return (
+            "a heartbeat says 'alive now': it is not queued, for later it would be a lie; use wfm.heartbeat"
+        )
     if isinstance(record, AgentStateList):
         return "enqueue the states of an AgentStateList one by one, or enqueue_many(states.agent_state_list)"
     return f"an outbox takes AgentState, AgentActivityReport and HistoricalReport, not {name}"

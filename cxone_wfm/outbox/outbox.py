@@ -131,7 +131,7 @@ class Outbox:
             yield from (letter for _, letter in page)
 
     def requeue(self, event_ids: Iterable[str]) -> int:
-        """Put dead letters at the ends of their streams: they may go out after newer events. Gives how many."""
+        """Put dead letters at the ends of their streams, maybe after newer events. Gives how many."""
         done = self.store.requeue(list(event_ids), self.wall())
         if done:
             _log.warning("%d dead letters were put at the ends of their streams", done)

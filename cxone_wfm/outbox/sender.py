@@ -24,6 +24,7 @@ from .health import FlushResult, SenderCounters, SenderHealth
 from .identity import EventRecord
 from .outbox import ENQUEUE_SECONDS, Outbox
 from .store import KINDS, Attempt, EventKind, Outcome, Receipt, Watch
+from .telemetry import Observer, Observers
 
 WORKERS = 4
 CLOSE_SECONDS = 5.0
@@ -43,7 +44,9 @@ class DurableSender:
     """Delivers what the outbox accepted, and accepts more. Use it in a `with` block, or start and close it.
 
     `workers`: so many requests at once at most, each in a thread of its own. A state's or a report's request
-    carries its bytes as they were accepted, and the same X-Request-Id each time it is tried.
+    carries its bytes as they were accepted, and the same X-Request-Id each time it is tried. `observer`
+    is told of every request and, each second, of the counters; OpenTelemetry is told by itself where its
+    API package is installed.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class DurableSender:
         outbox: Outbox,
         *,
         workers: int = WORKERS,
+        observer: Observer | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         if type(workers) is not int or workers < 1:
@@ -63,6 +67,7 @@ class DurableSender:
         self._request_seconds = wfm.config.timeouts.total
         self._workers = workers
         self._dispatcher = Dispatcher(wfm.config, workers, chance)
+        self._observers = Observers.of(wfm.config, observer)
         self._set_up_locks()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -253,8 +258,11 @@ class DurableSender:
         with self._lock:
             unsent = self._dispatcher.before(attempt, self._clock.monotonic(), self.outbox.wall())
         if unsent is not None:
+            self._observers.tried(unsent, None, None)
             return unsent
+        began = self._clock.monotonic()
         failure = self._try(attempt)
+        seconds = self._clock.monotonic() - began
         with self._lock:
             self._requests += 1
             self._failures += failure is not None
@@ -265,7 +273,8 @@ class DurableSender:
                 _log.warning("%s: sending stopped for now: %s", attempt.kind, breaker.cause)
             elif was_open and not breaker.cause:
                 _log.warning("%s: sending goes on", attempt.kind)
-            return outcome
+        self._observers.tried(outcome, failure, seconds)
+        return outcome
 
     def _try(self, attempt: Attempt) -> Exception | None:
         try:
@@ -284,7 +293,8 @@ class DurableSender:
         while not self._stopped.wait(UPKEEP_SECONDS):
             try:
                 self._store.upkeep(self._clock.monotonic(), self.outbox.wall())
-            except Exception as error:  # noqa: BLE001 - without upkeep a lease or the disk's room would be lost
+                self._observers.counted(self.counters)
+            except Exception as error:  # noqa: BLE001, PERF203 - without upkeep a lease or the disk's room would be lost
                 _log.warning("upkeep of the outbox failed; it is tried again: %s", error)
 
     def _wake(self) -> None:

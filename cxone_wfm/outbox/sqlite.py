@@ -35,6 +35,8 @@ BALLAST_BYTES = 8 * 1024 * 1024
 LEDGER_SECONDS = 7 * 24 * 3600.0
 LEDGER_ROWS = 2_000_000
 _FORGOTTEN_AT_ONCE = 5000
+_AGE_STEP = 60
+"""Seconds: so seldom the age is written, for that costs a commit."""
 
 
 @define(eq=False)
@@ -56,8 +58,9 @@ class SqliteStore:
     """A `Store` in the file at `path`. Open it once: a second opener gets `OutboxLockedError`.
 
     Raises `ConfigurationError` where the place will not do, and `OutboxUnavailable` where the file
-    cannot be read or is damaged. `ledger_seconds` and `ledger_rows` bound how long keys of delivered
-    events are remembered. `ballast_bytes` is the size of the file that keeps room for draining a full disk.
+    cannot be read or is damaged. `ledger_seconds` (of operation) and `ledger_rows` bound how long keys of
+    delivered events are remembered. `ballast_bytes` is the size of the file that keeps room for draining a
+    full disk.
     """
 
     poll_seconds = 0.1
@@ -80,6 +83,7 @@ class SqliteStore:
         self._gave: set[int] = set()
         self._took_back: set[int] = set()
         self._streams_seen = ""
+        self._aged_at: float | None = None
         self._opened = False
         self._database = Database(Path(path).absolute(), self, ballast_bytes=ballast_bytes)
         self._opened = True
@@ -153,7 +157,8 @@ class SqliteStore:
             if not self._database.ballast.here:
                 raise OutboxFull(f"the disk of {self.path} is full")
             position = self._counters["position"]
-            receipts, new = _accept.plan(connection, events, accepted_at, position)
+            age = self._counters["age"]
+            receipts, new = _accept.plan(connection, events, accepted_at, position, age)
             new.write(connection)
             for kind, usage in new.usage.items():
                 self._counters.pending(kind, usage.items, usage.bytes)
@@ -170,6 +175,8 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> Attempt | None:
             for outcome in outcomes:
                 self._settle(connection, outcome)
+            if any(self._sets.must_wait(want.kind, now) for want in wants):
+                return None
             return next((found for want in wants if (found := self._give(connection, want, now))), None)
 
         return self._database.write(work)
@@ -183,7 +190,7 @@ class SqliteStore:
         rows = {event.event_id: row for event, row in zip(attempt.events, mine.rows, strict=True)}
         if outcome.delivered:
             gone = [rows[event_id] for event_id in outcome.delivered]
-            _letters.deliver(connection, mine.kind, gone, outcome.at, self._ledger_rows)
+            _letters.deliver(connection, mine.kind, gone, self._counters["age"], self._ledger_rows)
             self._counters.add("delivered", len(gone))
             if mine.unknown:
                 self._counters.add("possibly duplicated", len(gone))
@@ -246,18 +253,23 @@ class SqliteStore:
         """For the watch: it is followed no longer."""
         self._watches = [each for each in self._watches if each is not watch]
 
-    def upkeep(self, now: float, wall: float) -> None:  # noqa: ARG002 - there are no leases here
-        """See `Store`."""
+    def upkeep(self, now: float, wall: float) -> None:  # noqa: ARG002 - a wall clock may jump by years
+        """See `Store`. Keys are forgotten by the time that an outbox was open and looked after."""
+        aged = int(now - self._aged_at) if self._aged_at is not None else 0
 
         def forget(connection: sqlite3.Connection) -> None:
             self._database.ballast.restore()
-            before = wall - self._ledger_seconds
+            if aged >= _AGE_STEP:
+                self._counters.add("age", aged)
+            before = self._counters["age"] - self._ledger_seconds
             _letters.forget_keys(connection, before, _FORGOTTEN_AT_ONCE)
             self._streams_seen = _letters.forget_streams(
                 connection, before, self._streams_seen, _FORGOTTEN_AT_ONCE
             )
 
         self._database.write(forget)
+        if self._aged_at is None or aged >= _AGE_STEP:
+            self._aged_at = now
         if not any(self._sets):
             self._database.read(_letters.give_space_back)
 
@@ -271,7 +283,20 @@ class SqliteStore:
 
     def find(self, event_id: str) -> StoredEvent | DeadLetter | None:
         """See `Store`."""
-        return self._database.read(lambda connection: _letters.find(connection, event_id))
+        letter = self._database.read(lambda connection: _letters.find_dead(connection, event_id))
+        if letter is not None:
+            return letter
+        for kind in KINDS:
+            after: int | None = 0
+            while after is not None:  # in pages, for ids have no index, and others wait for the lock
+                found, after = self._database.read(
+                    lambda connection, kind=kind, after=after: _letters.find_pending(  # type: ignore[misc]
+                        connection, kind, after, event_id
+                    )
+                )
+                if found is not None:
+                    return found
+        return None
 
     def requeue(self, event_ids: Sequence[str], accepted_at: float) -> int:
         """See `Store`."""

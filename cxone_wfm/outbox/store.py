@@ -23,6 +23,7 @@ from attrs import field, frozen
 __all__ = [
     "KINDS",
     "LANES",
+    "SUSPECT_CRASHES",
     "Again",
     "Attempt",
     "Counts",
@@ -46,6 +47,10 @@ KINDS: tuple[EventKind, ...] = ("agent_state", "agent_activity_report", "histori
 
 LANES = 64
 """How many lanes there are (our choice). It can never change: who owns what hangs on it."""
+
+
+SUSPECT_CRASHES = 3
+"""A set that was being sent before so many dirty starts in a row is sent alone (our choice)."""
 
 
 def lane_of(stream: str) -> int:
@@ -110,8 +115,9 @@ class Attempt:
     """Events that are to be sent in one request now. That they are is on stable storage already.
 
     `tries` counts the requests, this one included. `unknown`: CXone may have taken an earlier one.
-    `crashes` counts the dirty starts in a row before which it was being sent. `number` names this very
-    try: the next try of the same set has another.
+    `crashes` counts the dirty starts in a row before which it was being sent; beyond `SUSPECT_CRASHES` only
+    those before which nothing else was, so that nothing innocent is taken for the reason. `number` names
+    this very try: the next try of the same set has another.
     """
 
     number: int
@@ -282,8 +288,9 @@ class Store(Protocol):
 
         Without outcomes, and with nothing to give, it writes nothing and returns None. That an attempt
         is being sent is stored before it is returned, so after a crash the next opener knows that CXone may
-        have it: such sets are given out again with `unknown`, and `crashes` one higher; a set whose outcome
-        was recorded has `crashes` 0 again.
+        have it: such sets are given out again with `unknown` and `crashes` counted; a set whose outcome was
+        recorded has `crashes` 0 again. A set with `SUSPECT_CRASHES` is given when nothing else is being sent
+        by this process, and nothing else is given while it is.
 
         Raises `OutboxUnavailable` where it was not recorded: call again with the same outcomes. No attempt
         was given out then.

@@ -30,7 +30,17 @@ from support.threads import at_once
 
 from cxone_wfm import ConflictingDuplicateError, OutboxUnavailable
 from cxone_wfm.outbox.identity import new_event
-from cxone_wfm.outbox.store import Again, Dead, DeadLetter, Outcome, Receipt, Store, StoredEvent, lane_of
+from cxone_wfm.outbox.store import (
+    SUSPECT_CRASHES,
+    Again,
+    Dead,
+    DeadLetter,
+    Outcome,
+    Receipt,
+    Store,
+    StoredEvent,
+    lane_of,
+)
 
 
 @pytest.fixture(params=list(PLACES))
@@ -340,6 +350,44 @@ def test_after_a_crash_what_was_being_sent_is_sent_again_first_and_known_as_unsu
     attempt = store.advance([again(attempt)], [want()], 0.0) or attempt
     assert (attempt.tries, attempt.crashes) == (4, 0)
     assert agents(take(store)) == "c"
+    place.crash(store)
+
+
+def test_a_suspect_is_sent_alone_and_only_then_blamed(place: Place) -> None:
+    store = place.open()
+    accept(store, events("abc"))
+    one = [want(most=1)]
+    for number in range(SUSPECT_CRASHES):
+        given = [store.advance([], one, 0.0) for _ in range(2)]
+        assert [each.crashes if each else None for each in given] == [number, number]
+        place.crash(store)
+        store = place.open()
+    first = store.advance([], one, 0.0)
+    assert store.advance([], one, 0.0) is None
+    assert (agents(first), first.crashes if first else 0) == ("a", SUSPECT_CRASHES)
+    place.crash(store)
+    store = place.open()
+    second = store.advance([], one, 0.0)
+    assert second is not None
+    assert (agents(second), second.crashes) == ("b", SUSPECT_CRASHES)
+    first = store.advance([delivered(second)], one, 0.0)
+    assert first is not None
+    assert (agents(first), first.crashes) == ("a", SUSPECT_CRASHES + 1)
+    assert agents(store.advance([delivered(first)], one, 0.0)) == "c"
+    place.crash(store)
+
+
+def test_a_suspect_waits_until_nothing_else_is_being_sent(place: Place) -> None:
+    store = place.open()
+    accept(store, [*events("a"), new_event(report())])
+    for _ in range(SUSPECT_CRASHES):
+        take(store)
+        place.crash(store)
+        store = place.open()
+    other = store.advance([], [want("historical_report")], 0.0)
+    assert other is not None
+    assert store.advance([], [want("agent_activity_report"), want()], 0.0) is None
+    assert agents(store.advance([delivered(other)], [want()], 0.0)) == "a"
     place.crash(store)
 
 

@@ -167,12 +167,14 @@ def test_whatever_is_not_the_datas_fault_is_tried_again_whole(error: Exception) 
     assert outcome.unknown == (error in UNKNOWN)
 
 
-def test_the_wait_grows_with_the_tries_up_to_a_minute() -> None:
+def test_the_wait_grows_with_the_failures_of_a_set_here_up_to_some_seconds() -> None:
+    it = dispatcher()
     waits = [
-        judge(dispatcher(), attempt(tries=tries), NotSentError("x"), now=7.0).again[0].not_before - 7.0
-        for tries in (1, 2, 3, 7, 50)
+        judge(it, attempt(tries=50), NotSentError("x"), now=7.0).again[0].not_before - 7.0 for _ in range(6)
     ]
-    assert waits == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert waits == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+    judge(it, attempt(), None)
+    assert judge(it, attempt(tries=50), NotSentError("x")).again[0].not_before == 0.5
 
 
 def test_a_server_that_asks_for_time_gets_it_and_a_bit_more() -> None:
@@ -198,11 +200,19 @@ def test_five_failures_in_a_row_open_it_for_a_time_that_grows() -> None:
     assert "agent_state" in kinds(it)
     fail(it, 1, lambda: NotSentError("x"))
     assert kinds(it) == set(KINDS) - {"agent_state"}
-    opened = it.breakers["agent_state"].open_until
-    assert opened == CHANCE * 0.5 * 2**5
-    fail(it, 1, lambda: NotSentError("x"), now=opened)
-    assert it.breakers["agent_state"].open_until == opened + CHANCE * 0.5 * 2**6
-    assert it.breakers["agent_state"].blocked is False
+    breaker, waits = it.breakers["agent_state"], []
+    fail(it, 3, lambda: NotSentError("x"))  # these were on their way
+    assert breaker.open_until == CHANCE
+    for _ in range(8):
+        opened = breaker.open_until
+        fail(it, 1, lambda: NotSentError("x"), now=opened)
+        waits.append((breaker.open_until - opened) / CHANCE)
+    assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    assert breaker.blocked is False
+    judge(it, attempt(), None, breaker.open_until)
+    now = breaker.open_until
+    fail(it, 5, lambda: NotSentError("x"), now)
+    assert breaker.open_until == now + CHANCE
 
 
 def test_success_between_failures_keeps_it_closed_until_most_fail() -> None:
@@ -477,12 +487,13 @@ def test_success_forgets_the_trouble() -> None:
 def test_what_was_being_sent_before_three_crashes_is_sent_alone_and_then_parked() -> None:
     it = dispatcher()
     assert it.before(attempt(3, crashes=2), 1.0, AT) is None
+    assert it.before(attempt(crashes=5), 1.0, AT) is None
     it.breakers["agent_state"].in_flight = 2
     outcome = it.before(attempt(3, crashes=3), 1.0, AT)
     assert outcome is not None
     assert [each.event_ids for each in outcome.again] == [("id-1",), ("id-2",), ("id-3",)]
     assert {each.not_before for each in outcome.again} == {1.0}
-    outcome = it.before(attempt(crashes=3), 1.0, AT)
+    outcome = it.before(attempt(crashes=6), 1.0, AT)
     assert outcome is not None
     assert [(dead.event_id, dead.reason) for dead in outcome.dead] == [("id-1", "crashes")]
     assert it.breakers["agent_state"].in_flight == 0
