@@ -108,7 +108,7 @@ class Dispatcher:
         )
 
     def gave(self, wants: Sequence[Want], attempt: Attempt | None) -> bool:
-        """The store gave this for the wants. Whether somebody may have waited for a place that is free now."""
+        """The store gave this for the wants. Whether somebody may have waited for a place free now."""
         waited, self._somebody_waits = self._somebody_waits and bool(wants), False
         for want in wants:
             if attempt is None or want.kind != attempt.kind:
