@@ -8,7 +8,7 @@ from attrs import define
 
 from ._schema import Counters
 from ._window import Row
-from .store import KINDS, SUSPECT_CRASHES, EventKind
+from .store import KINDS, SUSPECT_CRASHES, SUSPECT_SECONDS, EventKind
 
 SELECT_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
 
@@ -45,6 +45,7 @@ class Sets:
     ) -> None:
         self._counters = counters
         self._sets: dict[int, EventSet] = {}
+        self._first_asked: float | None = None
         found = connection.execute("SELECT * FROM attempt ORDER BY number").fetchall()
         alone = sum(row[-1] for row in found) == 1
         for number, place, positions, tries, unknown, crashes, sending in found:
@@ -68,17 +69,27 @@ class Sets:
 
     def due(self, kind: EventKind, now: float) -> EventSet | None:
         """The set to be tried next."""
-        ready = (each for each in self if each.kind == kind and not each.sending and each.not_before <= now)
+        if self._first_asked is None:
+            self._first_asked = now
+        sure = now - self._first_asked >= SUSPECT_SECONDS
+        ready = (
+            each
+            for each in self
+            if each.kind == kind
+            and not each.sending
+            and each.not_before <= now
+            and (sure or each.crashes < SUSPECT_CRASHES)
+        )
         return min(
             ready, key=lambda each: (each.crashes < SUSPECT_CRASHES, each.tries, each.number), default=None
         )
 
     def must_wait(self, kind: EventKind, now: float) -> bool:
         """Whether nothing may be given now: a suspect is being sent, or is due and others are being sent."""
+        due = self.due(kind, now)
         sending = [each for each in self if each.sending]
         if any(each.crashes >= SUSPECT_CRASHES for each in sending):
             return True
-        due = self.due(kind, now)
         return bool(sending) and due is not None and due.crashes >= SUSPECT_CRASHES
 
     def add(self, connection: sqlite3.Connection, new: EventSet) -> EventSet:

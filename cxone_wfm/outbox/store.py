@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "LANES",
     "SUSPECT_CRASHES",
+    "SUSPECT_SECONDS",
     "Again",
     "Attempt",
     "Counts",
@@ -50,7 +51,10 @@ LANES = 64
 
 
 SUSPECT_CRASHES = 3
-"""A set that was being sent before so many dirty starts in a row is sent alone (our choice)."""
+SUSPECT_SECONDS = 5.0
+"""A set that was being sent before so many dirty starts in a row is a suspect. It is sent alone, and not
+before the process has lived for some seconds: else a process that is killed again and again from outside
+would seem to die of it. Both numbers are our choice."""
 
 
 def lane_of(stream: str) -> int:
@@ -290,7 +294,8 @@ class Store(Protocol):
         is being sent is stored before it is returned, so after a crash the next opener knows that CXone may
         have it: such sets are given out again with `unknown` and `crashes` counted; a set whose outcome was
         recorded has `crashes` 0 again. A set with `SUSPECT_CRASHES` is given when nothing else is being sent
-        by this process, and nothing else is given while it is.
+        by this process, `SUSPECT_SECONDS` after the store was first asked for work; and nothing else is given
+        while it is being sent.
 
         Raises `OutboxUnavailable` where it was not recorded: call again with the same outcomes. No attempt
         was given out then.

@@ -1,13 +1,9 @@
-"""A store without a disk, in sixty lines: what every store must do, plainly."""
-
-from typing import TypeVar
+"""A store without a disk, in ninety lines: what every store must do, plainly."""
 
 from attrs import define, field
 
 from cxone_wfm import ConflictingDuplicateError
-from cxone_wfm.outbox.store import NewEvent
-
-_Item = TypeVar("_Item")
+from cxone_wfm.outbox.store import SUSPECT_CRASHES, SUSPECT_SECONDS, NewEvent
 
 
 @define
@@ -30,6 +26,11 @@ class Group:
     not_before: float = 0.0
     sending: bool = False
 
+    @property
+    def suspect(self) -> bool:
+        """Whether it must be sent alone."""
+        return self.crashes >= SUSPECT_CRASHES
+
 
 @define
 class Model:
@@ -44,6 +45,7 @@ class Model:
     delivered: int = 0
     unsure: int = 0
     places: int = 0
+    asked: float | None = None
 
     def accept(self, events: list[NewEvent]) -> list[tuple[str, int, bool]]:
         """Id, number in the stream and whether it is a duplicate, for each."""
@@ -65,8 +67,15 @@ class Model:
 
     def give(self, kind: str, most: int, now: float, *, fresh_first: bool) -> Group | None:
         """The next attempt."""
+        self.asked = now if self.asked is None else self.asked
+        sending = [each for each in self.groups if each.sending]
+        trusted = now - self.asked >= SUSPECT_SECONDS
         due = [each for each in self.groups if not each.sending and each.not_before <= now]
-        due = sorted((each for each in due if each.kept[0].new.kind == kind), key=lambda each: each.tries)
+        due = [each for each in due if trusted or not each.suspect]
+        due = [each for each in due if each.kept[0].new.kind == kind]
+        due = sorted(due, key=lambda each: (not each.suspect, each.tries))
+        if any(each.suspect for each in (*sending, *(due[:1] if sending else []))):
+            return None
         busy = {each.new.stream for group in self.groups for each in group.kept}
         heads = {each.new.stream: each for each in reversed(self.pending) if each.new.kind == kind}
         free = sorted(
@@ -92,7 +101,9 @@ class Model:
 
     def restart(self, *, crash: bool) -> None:
         """Forget times; what was being sent may have arrived."""
+        alone = sum(group.sending for group in self.groups) == 1
+        self.asked = None
         for group in self.groups:
             if group.sending:
-                group.unknown, group.crashes = True, group.crashes + crash
+                group.unknown, group.crashes = True, group.crashes + (crash and (alone or not group.suspect))
             group.sending, group.not_before = False, 0.0

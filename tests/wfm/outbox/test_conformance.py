@@ -32,6 +32,7 @@ from cxone_wfm import ConflictingDuplicateError, OutboxUnavailable
 from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.store import (
     SUSPECT_CRASHES,
+    SUSPECT_SECONDS,
     Again,
     Dead,
     DeadLetter,
@@ -362,18 +363,21 @@ def test_a_suspect_is_sent_alone_and_only_then_blamed(place: Place) -> None:
         assert [each.crashes if each else None for each in given] == [number, number]
         place.crash(store)
         store = place.open()
-    first = store.advance([], one, 0.0)
-    assert store.advance([], one, 0.0) is None
+    third = store.advance([], one, 100.0)
+    assert third is not None
+    assert agents(third) == "c"
+    assert store.advance([delivered(third)], one, 99.9 + SUSPECT_SECONDS) is None
+    first = store.advance([], one, 100.0 + SUSPECT_SECONDS)
+    assert store.advance([], one, 100.0 + SUSPECT_SECONDS) is None
     assert (agents(first), first.crashes if first else 0) == ("a", SUSPECT_CRASHES)
     place.crash(store)
     store = place.open()
-    second = store.advance([], one, 0.0)
+    assert store.advance([], one, 0.0) is None
+    second = store.advance([], one, SUSPECT_SECONDS)
     assert second is not None
     assert (agents(second), second.crashes) == ("b", SUSPECT_CRASHES)
-    first = store.advance([delivered(second)], one, 0.0)
-    assert first is not None
-    assert (agents(first), first.crashes) == ("a", SUSPECT_CRASHES + 1)
-    assert agents(store.advance([delivered(first)], one, 0.0)) == "c"
+    first = store.advance([delivered(second)], one, SUSPECT_SECONDS)
+    assert (agents(first), first.crashes if first else 0) == ("a", SUSPECT_CRASHES + 1)
     place.crash(store)
 
 
@@ -386,8 +390,10 @@ def test_a_suspect_waits_until_nothing_else_is_being_sent(place: Place) -> None:
         store = place.open()
     other = store.advance([], [want("historical_report")], 0.0)
     assert other is not None
-    assert store.advance([], [want("agent_activity_report"), want()], 0.0) is None
-    assert agents(store.advance([delivered(other)], [want()], 0.0)) == "a"
+    assert store.advance([], [want("agent_activity_report"), want()], SUSPECT_SECONDS) is None
+    assert agents(store.advance([delivered(other)], [want()], SUSPECT_SECONDS)) == "a"
+    accept(store, events("b"))
+    assert store.advance([], [want()], SUSPECT_SECONDS) is None
     place.crash(store)
 
 
@@ -437,7 +443,7 @@ def test_everything_is_as_it_was_after_a_crash(place: Place) -> None:
     place.crash(store)
     store = place.open()
     assert (store.counts(), store.dead_letters(), store.pending(kind="agent_state")) == before
-    assert [agents(each) for each in deliver_all(store)][0] == "cde"
+    assert agents(deliver_all(store)[0]) == "cde"
     place.crash(store)
 
 

@@ -489,10 +489,9 @@ def test_a_forked_child_refuses_and_leaves_the_parents_file_alone(tmp_path: Path
     if child == 0:
         said = []
         for use in (lambda: accept(store, events("b")), lambda: store.pending(kind="agent_state")):
-            try:
+            with pytest.raises(ForkedOutboxError):
                 use()
-            except ForkedOutboxError:
-                said.append("refused")
+            said.append("refused")
         store.close()
         os.write(writing, ",".join(said).encode())
         os._exit(0)
