@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ConfigurationError, OutboxLockedError
@@ -89,16 +90,13 @@ class OwnerLock:
             self._descriptor = os.open(name, flags, 0o600)
         except OSError as error:
             raise ConfigurationError([f"the lock file {name} cannot be opened: {error.strerror}"]) from None
-        pause = threading.Event()
-        for left in reversed(range(_TRIES)):
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if left == 0:
-                    owner = _read_owner(self._descriptor)
-                    os.close(self._descriptor)
-                    raise OutboxLockedError(str(path), owner) from None
+        tries, pause = 1, threading.Event()
+        while not _is_taken(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if tries == _TRIES:
+                owner = _read_owner(self._descriptor)
+                os.close(self._descriptor)
+                raise OutboxLockedError(str(path), owner)
+            tries += 1
             pause.wait(_PAUSE)
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         # Only words for people: a disk that is too full for them is no reason not to open and drain.
@@ -113,6 +111,14 @@ class OwnerLock:
     def abandon(self) -> None:
         """In a forked child: the lock is the parent's, and ends with the parent, not with this process."""
         os.close(self._descriptor)
+
+
+def _is_taken(lock: Callable[[int, int], None], descriptor: int, how: int) -> bool:
+    try:
+        lock(descriptor, how)
+    except OSError:
+        return False
+    return True
 
 
 def _read_owner(descriptor: int) -> int | None:

@@ -111,5 +111,5 @@ class Window:
         if len(queue) < DEEP:
             queue.append(row)
             self._rows += 1
-        elif row.stream not in self._cut:
+        else:
             self._cut[row.stream] = queue[-1].position
