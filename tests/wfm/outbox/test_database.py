@@ -25,6 +25,7 @@ from support.threads import Background, Gate, at_once
 
 from cxone_wfm import (
     ConfigurationError,
+    ConflictingDuplicateError,
     EnqueueOutcomeUnknown,
     ForkedOutboxError,
     OutboxFull,
@@ -492,7 +493,7 @@ def test_a_forked_child_refuses_and_leaves_the_parents_file_alone(tmp_path: Path
             with pytest.raises(ForkedOutboxError):
                 use()
             said.append("refused")
-        store.close()
+        store.close()  # does nothing here
         os.write(writing, ",".join(said).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -581,3 +582,85 @@ def test_the_file_shrinks_when_it_is_drained(tmp_path: Path, path: Path) -> None
         store.upkeep(day * 86400, AT)
     store.close()
     assert path.stat().st_size < before * 0.9
+
+
+def test_starting_over_refuses_everything_and_touches_nothing(tmp_path: Path) -> None:
+    # The same in one process, where the tests can look: what is left of the parent's is not used again.
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    database = store._database
+    parents, lock = database._connection, os.dup(database._owner._descriptor)
+    database.start_over()
+    for use in (lambda: accept(store, events("b")), lambda: store.pending(kind="agent_state")):
+        with pytest.raises(ForkedOutboxError):
+            use()
+    store.close()
+    assert parents is not None
+    assert parents.execute("SELECT 1").fetchone() == (1,)
+    parents.close()
+    os.close(lock)
+    store = place.open()
+    store.close()
+    store._database.start_over()
+
+
+def test_a_refusal_stays_a_refusal_where_the_shared_commit_fails(
+    store: SqliteStore, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(store, [event("a", key="same")])
+    gate, database, committed = Gate(), store._database, store.committed
+    going = Background(lambda: database.write(lambda _: gate()))
+    gate.wait_until_reached()
+    refused = Background(lambda: accept(store, [event("a", key="same")]))
+    failed = Background(lambda: accept(store, events("b")))
+    while len(database._waiting) < 2:
+        pass
+
+    def fail_the_next(*, done: bool) -> None:
+        monkeypatch.delattr(store, "committed")
+        disk.fail("COMMIT")
+        committed(done=done)
+
+    monkeypatch.setattr(store, "committed", fail_the_next, raising=False)
+    gate.open()
+    going.outcome()
+    assert isinstance(refused.outcome(), ConflictingDuplicateError)
+    assert isinstance(failed.outcome(), OutboxUnavailable)
+
+
+def test_an_interrupt_after_the_commit_is_told_to_the_others_as_unknown(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, database = Gate(), store._database
+    going = Background(lambda: database.write(lambda _: gate()))
+    gate.wait_until_reached()
+    others = [Background(lambda: accept(store, events("a"))) for _ in range(2)]
+    while len(database._waiting) < 2:
+        pass
+    committed = store.committed
+    calls: list[bool] = []
+
+    def interrupted(*, done: bool) -> None:
+        calls.append(done)
+        committed(done=done)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "committed", interrupted)
+    gate.open()
+    going.outcome()
+    outcomes = {type(each.outcome()) for each in others}
+    assert outcomes == {KeyboardInterrupt, EnqueueOutcomeUnknown}
+    assert accept(store, events("a"))[0].seq == 3
+
+
+def test_a_store_that_cannot_be_opened_again_can_be_closed(tmp_path: Path, disk: Disk) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})
+        disk.fail("BEGIN")
+        with pytest.raises(OutboxUnavailable):
+            accept(store, events("a"))
+        store.close()
+    place.crash(place.open())

@@ -24,7 +24,7 @@ from cxone_wfm import (
     WfmClient,
 )
 from cxone_wfm.config import Timeouts
-from cxone_wfm.outbox import DurableSender, FlushResult, Limits, Outbox
+from cxone_wfm.outbox import DurableSender, FlushResult, Limits, Observer, Outbox, SenderCounters, TryResult
 from cxone_wfm.outbox import sender as sender_module
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, Outcome, Want
@@ -79,12 +79,18 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def running(
-    store: SqliteStore, cxone: Cxone, *, workers: int = 4, total: float = 45.0, **settings
+    store: SqliteStore,
+    cxone: Cxone,
+    *,
+    workers: int = 4,
+    total: float = 45.0,
+    observer: Observer | None = None,
+    **settings,
 ) -> DurableSender:
     config = attrs.evolve(fake_config(), timeouts=Timeouts(total=total), **settings)
     wfm = WfmClient(config, transport=always(cxone, times=100_000))
     box = Outbox(store, limits=Limits(min_free_bytes=0), wall=lambda: AT)
-    return DurableSender(wfm, box, workers=workers, chance=lambda: 0.5)
+    return DurableSender(wfm, box, workers=workers, observer=observer, chance=lambda: 0.5)
 
 
 def drained(sender: DurableSender) -> tuple[int, int]:
@@ -583,3 +589,47 @@ def test_nothing_is_started_by_making_one(store: SqliteStore) -> None:
     before = threading.active_count()
     running(store, Cxone())
     assert threading.active_count() == before
+
+
+def test_starting_over_refuses_everything(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.start_over()
+    sender.outbox.start_over()
+    for use in (lambda: sender.enqueue(state("a")), lambda: sender.outbox.enqueue(state("a")), sender.close):
+        with pytest.raises(ForkedOutboxError):
+            use()
+
+
+def test_an_observer_is_told_of_every_try_and_of_the_counters(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "UPKEEP_SECONDS", 0.01)
+    told: list[object] = []
+
+    class Observer:
+        def tried(self, result: TryResult) -> None:
+            told.append((result.delivered, result.again, result.status))
+
+        def counted(self, counters: SenderCounters) -> None:
+            told.append(counters.accepted)
+
+    answers = iter([reply(503)])
+    sender = running(store, Cxone(lambda _: next(answers, reply(200))), workers=1, observer=Observer())
+    sender.enqueue(state("a"))
+    with sender:
+        assert drained(sender) == (1, 0)
+        while 1 not in told:
+            pass
+    assert [each for each in told if each != 1] == [(0, 1, 503), (1, 0, None)]
+
+
+def test_an_outage_and_its_end_are_logged_once_each(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    cxone = Cxone(lambda _: reply(503) if len(cxone.requests) <= 8 else reply(200))
+    sender = running(store, cxone, workers=1)
+    sender.enqueue_many([state("a"), state("b")])
+    with sender:
+        assert drained(sender) == (2, 0)
+    lines = [each.message for each in caplog.records if each.levelno == logging.WARNING]
+    assert [line.partition(": ")[2][:15] for line in lines] == ["sending stopped", "sending goes on"]
