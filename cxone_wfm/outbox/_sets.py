@@ -108,11 +108,9 @@ class Sets:
 
     def end(self, connection: sqlite3.Connection, number: int) -> EventSet | None:
         """Take out the set that is being sent under this number; None where none is."""
-        mine = self._sets.get(number)
-        if mine is None or not mine.sending:
-            return None
-        del self._sets[number]
-        connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
+        mine = self._sets.pop(number, None)
+        if mine is not None:
+            connection.execute("DELETE FROM attempt WHERE number = ?", (number,))
         return mine
 
     def _write(self, connection: sqlite3.Connection, each: EventSet) -> None:
