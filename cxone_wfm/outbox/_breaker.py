@@ -11,9 +11,9 @@ PROBE_SECONDS = 60.0
 """How long it is left alone where a setting is wrong or everything is refused, before one more try."""
 RECENT = 20
 """More failures than half of so many requests open it."""
-PARKED_IN_A_ROW, FATES = 20, 100
-"""The fuse: after so many refused events in a row, or with more than half of the last 100 refused, nothing
-more is parked. All numbers here are our choice."""
+PARKED_IN_A_ROW, FATES, REFUSED_IN_A_ROW = 20, 100, 50
+"""The fuse: after so many refused events in a row, with more than half of the last 100 refused, or after so
+many refused requests in a row of any size, nothing more is parked. All numbers here are our choice."""
 
 
 @define
@@ -40,6 +40,7 @@ class Breaker:
     _openings: int = 0
     """In a row, without a success between."""
     _parked_in_a_row: int = 0
+    _refused_in_a_row: int = 0
     _recent: "deque[bool]" = field(factory=lambda: deque(maxlen=RECENT))
     _fates: "deque[bool]" = field(factory=lambda: deque(maxlen=FATES))
 
@@ -55,7 +56,7 @@ class Breaker:
     def succeeded(self, now: float, events: int) -> None:
         """A request was taken, with so many events in it."""
         self.successes += 1
-        self._parked_in_a_row = 0
+        self._parked_in_a_row = self._refused_in_a_row = 0
         self._recent.append(True)
         self._fates.extend([True] * min(events, FATES))
         self.limit = min(self.workers, self.limit * 2)
@@ -70,7 +71,7 @@ class Breaker:
             self.cause, self.blocked, self.limit = "", False, 1
             self._recent.clear()
             self._fates.clear()
-            self._parked_in_a_row = self._openings = 0
+            self._parked_in_a_row = self._refused_in_a_row = self._openings = 0
 
     def failed(self, now: float, cause: str, *, patience: int, wait: float | None = None) -> None:
         """A request failed. With so many failures in a row it opens, for `wait` seconds or a random time.
@@ -93,21 +94,26 @@ class Breaker:
         self.cause, self.blocked = cause, blocked
         self.open_until = max(self.open_until, now + wait)
 
+    def may_split(self, now: float) -> bool:
+        """Whether a refused set may be split to find out why; if not, the fuse has blown and it is open."""
+        self._refused_in_a_row += 1
+        return not self._blows(now, self._refused_in_a_row > REFUSED_IN_A_ROW)
+
     def may_park(self, now: float) -> bool:
         """Whether one more refused event may be parked; if not, the fuse has blown and it is open."""
-        self._fates.append(False)
+        self._refused_in_a_row += 1
         self._parked_in_a_row += 1
-        refused = len(self._fates) == FATES and self._fates.count(False) > FATES // 2
-        if not (self.systemic or refused or self._parked_in_a_row > PARKED_IN_A_ROW):
-            return True
+        self._fates.append(False)
+        mostly = len(self._fates) == FATES and self._fates.count(False) > FATES // 2
+        return not self._blows(now, mostly or self._parked_in_a_row > PARKED_IN_A_ROW)
+
+    def _blows(self, now: float, enough: bool) -> bool:  # noqa: FBT001 - it reads as the sentence it is
+        if not (self.systemic or enough):
+            return False
         self.systemic = True
-        self.open(
-            now,
-            "nearly everything is refused: see the last refusals, and correct tenant, settings or data",
-            PROBE_SECONDS,
-            blocked=True,
-        )
-        return False
+        cause = "nearly everything is refused: see the last refusals, and correct tenant, settings or data"
+        self.open(now, cause, PROBE_SECONDS, blocked=True)
+        return True
 
     def backoff(self, failures: int, longest: float = LONGEST_WAIT) -> float:
         """Seconds to wait after so many failures in a row."""

@@ -22,14 +22,14 @@ def deliver(
 ) -> None:
     """Delete events that were delivered, and remember their keys."""
     place = KINDS.index(kind)
-    where = [(place, row.position) for row in rows]
-    connection.executemany(
-        "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, age)"
-        " SELECT key, digest, event_id, stream, seq, ? FROM event"
-        " WHERE kind = ? AND position = ? AND key IS NOT NULL",
-        [(age, *each) for each in where],
-    )
-    connection.executemany("DELETE FROM event WHERE kind = ? AND position = ?", where)
+    for part in pieces([row.position for row in rows], _AT_ONCE):
+        these = f"WHERE kind = ? AND position IN ({','.join('?' * len(part))})"
+        connection.execute(
+            "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, age)"  # noqa: S608 - our own words
+            f" SELECT key, digest, event_id, stream, seq, ? FROM event {these} AND key IS NOT NULL",
+            (age, place, *part),
+        )
+        connection.execute(f"DELETE FROM event {these}", (place, *part))  # noqa: S608 - our own words
     connection.execute(
         "DELETE FROM ledger WHERE number <= (SELECT max(number) FROM ledger) - ?", (ledger_rows,)
     )

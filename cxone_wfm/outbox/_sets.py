@@ -49,8 +49,12 @@ class Sets:
         found = connection.execute("SELECT * FROM attempt ORDER BY number").fetchall()
         alone = sum(row[-1] for row in found) == 1
         for number, place, positions, tries, unknown, crashes, sending in found:
-            rows = [_row(connection, place, position) for position in json.loads(positions)]
-            kept = EventSet(number, KINDS[place], rows, tries, bool(unknown), crashes, sending=bool(sending))
+            try:
+                kind, listed = KINDS[place], json.loads(positions)
+            except (ValueError, TypeError, LookupError):
+                raise sqlite3.DatabaseError(f"the file is damaged: attempt {number} cannot be read") from None
+            rows = [_row(connection, place, position) for position in listed]
+            kept = EventSet(number, kind, rows, tries, bool(unknown), crashes, sending=bool(sending))
             if number in on_their_way:
                 self._sets[number] = kept
                 continue

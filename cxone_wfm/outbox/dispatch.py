@@ -172,14 +172,16 @@ class Dispatcher:
         breaker = self.breakers[attempt.kind]
         breaker.answered(now)
         ids = _ids(attempt)
-        if len(ids) > 1:
-            if isinstance(error, PayloadTooLargeError):
-                self._most[attempt.kind] = min(self._most[attempt.kind], len(ids) // 2)
+        too_large = isinstance(error, PayloadTooLargeError)
+        if len(ids) > 1 and too_large:
+            self._most[attempt.kind] = min(self._most[attempt.kind], len(ids) // 2)
             return _halves(attempt, now, at, unknown=False)
-        if breaker.may_park(now):
+        if len(ids) > 1 and breaker.may_split(now):
+            return _halves(attempt, now, at, unknown=False)
+        if len(ids) == 1 and breaker.may_park(now):
             self._troubles.pop(ids[0], None)
-            reason = "too_large" if isinstance(error, PayloadTooLargeError) else "refused"
-            return Outcome(attempt=attempt, dead=(_dead(ids[0], reason, error),), at=at)
+            letter = _dead(ids[0], "too_large" if too_large else "refused", error)
+            return Outcome(attempt=attempt, dead=(letter,), at=at)
         again = (Again(event_ids=ids, not_before=now + PROBE_SECONDS),)
         return Outcome(attempt=attempt, again=again, at=at)
 

@@ -664,3 +664,18 @@ def test_a_store_that_cannot_be_opened_again_can_be_closed(tmp_path: Path, disk:
             accept(store, events("a"))
         store.close()
     place.crash(place.open())
+
+
+@pytest.mark.parametrize("change", ["positions = 'x'", "kind = 99"])
+def test_an_attempt_that_cannot_be_read_is_damage(tmp_path: Path, path: Path, change: str) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("a"))
+    take(store)
+    store.close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE attempt SET {change}")
+    connection.commit()
+    connection.close()
+    with pytest.raises(OutboxUnavailable, match="attempt 1 cannot be read"):
+        place.open()

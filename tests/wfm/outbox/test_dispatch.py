@@ -395,6 +395,23 @@ def test_where_everything_is_refused_the_fuse_blows_and_nothing_more_is_parked()
     assert kinds(it) == set(KINDS) - {"agent_state"}
 
 
+def test_where_every_set_is_refused_the_fuse_blows_before_anything_is_parked() -> None:
+    it = dispatcher()
+    outcomes, requests = send_all(it, 500, refusing({f"id-{number}" for number in range(1, 501)}))
+    assert requests <= 120
+    assert [dead for each in outcomes for dead in each.dead] == []
+    assert it.breakers["agent_state"].systemic
+    outcome = judge(it, attempt(2), api(PayloadRejectedError, 400), PROBE_SECONDS)
+    assert [each.event_ids for each in outcome.again] == [("id-1", "id-2")]
+
+
+def test_twenty_bad_events_side_by_side_do_not_blow_it() -> None:
+    for first in (1, 3, 100, 480):
+        bad = {f"id-{number}" for number in range(first, first + 20)}
+        outcomes, _ = send_all(dispatcher(), 500, refusing(bad))
+        assert {dead.event_id for each in outcomes for dead in each.dead} == bad
+
+
 def test_where_most_of_the_last_hundred_are_refused_the_fuse_blows_too() -> None:
     it = dispatcher()
     parked = 0
