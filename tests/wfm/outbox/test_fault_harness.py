@@ -1,13 +1,16 @@
-"""The pure parts of the fault harness: the comparison, the disk that forgets, the tables. The rest is run as commands."""
+"""The pure parts of the fault harness: the comparison, the disk that forgets, the tables."""
 
 import json
 import random
 
 import pytest
+from faults.bugs import BUGS
 from faults.disk_model import KINDS, SECTOR, Disk, read_calls
 from faults.ledger import Delivery, Receipt, compare, read_receipts
 from faults.report import Count, Outcome, counts_of, from_json, say, table
 from faults.server import events_of
+from faults.teeth import TEETH
+from faults.worker import record
 
 A1, A2, A3, B1 = ("a", 1), ("a", 2), ("a", 3), ("b", 1)
 
@@ -63,13 +66,22 @@ def test_half_a_line_of_a_killed_writer_is_read_when_it_is_whole(tmp_path):
     assert read_receipts(path, end)[0] == [receipt]
 
 
+def test_half_a_line_before_the_line_of_the_next_process_is_no_receipt(tmp_path):
+    path, receipt = tmp_path / "receipts", Receipt("a", 1, "id", 1, duplicate=False)
+    path.write_bytes(receipt.line()[:7] + b"\n" + receipt.line())
+    assert read_receipts(path)[0] == [receipt]
+
+
 def test_events_are_found_in_what_the_library_sends():
-    worker = pytest.importorskip("faults.worker")
     for event in (("agent-7", 12), ("interval-3", 4)):
-        assert events_of(worker.record(event).to_json()) == (event,)
-    states = [worker.record(A1), worker.record(B1)]
+        assert events_of(record(event).to_json()) == (event,)
+    states = [record(A1), record(B1)]
     listed = b'{"agentStateList": [' + b",".join(each.to_json() for each in states) + b"]}"
     assert events_of(listed) == (A1, B1)
+
+
+def test_every_seeded_bug_has_a_fault_that_must_catch_it():
+    assert {tooth.bug for tooth in TEETH} == set(BUGS)
 
 
 # The disk that forgets
@@ -80,7 +92,7 @@ def hexed(text):
 
 
 def log(*calls):
-    """Lines as strace writes them: ("write", offset, text), ("sync",), ("cut", size), ("unlink",), ("folder",)."""
+    """Lines of strace: ("write", offset, text), ("sync",), ("cut", size), ("unlink",), ("folder",)."""
     file, folder = f"4<{hexed('/d/x')}>", f"5<{hexed('/d')}>"
     lines = [f'openat(AT_FDCWD<{hexed("/")}>, "{hexed("/d/x")}", O_RDWR|O_CREAT, 0600) = {file}']
     for what, *given in calls:
@@ -117,7 +129,7 @@ def image(disk, kind):
 
 def test_what_is_synced_with_its_folder_is_in_every_image():
     disk = disk_after(("write", 0, "old"), ("sync",), ("folder",))
-    assert {kind: image(disk, kind) for kind in KINDS} == dict.fromkeys(KINDS, {"x": b"old"})
+    assert [image(disk, kind) for kind in KINDS] == [{"x": b"old"}] * len(KINDS)
 
 
 def test_a_name_is_safe_only_with_its_folder():
