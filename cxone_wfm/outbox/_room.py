@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..errors import ConfigurationError
-from .store import Counts, EventKind, NewEvent, Usage
+from .store import Counts, EventKind, NewEvent
 
 _LEAST_FREE_BYTES, _LEAST_FREE_SHARE = 256 * 1024**2, 0.02
 _STATE: EventKind = "agent_state"
@@ -48,55 +48,59 @@ class Limits:
 
 @frozen
 class Need:
-    """What events would take: of agent states, and of everything."""
+    """What events take: agent states, and everything."""
 
-    states: Usage = field(factory=Usage)
-    all: Usage = field(factory=Usage)
+    states: int = 0
+    states_bytes: int = 0
+    all: int = 0
+    all_bytes: int = 0
 
     @classmethod
     def of(cls, events: Sequence[NewEvent]) -> "Need":
         """What these events would take."""
-        states = [len(event.payload) for event in events if event.kind == _STATE]
-        everything = [len(event.payload) for event in events]
-        return cls(_usage(states), _usage(everything))
+        sizes = [len(event.payload) for event in events]
+        states = [size for event, size in zip(events, sizes, strict=True) if event.kind == _STATE]
+        return cls(len(states), sum(states), len(sizes), sum(sizes))
 
     def __add__(self, other: "Need") -> "Need":
-        return Need(_sum(self.states, other.states), _sum(self.all, other.all))
+        return Need(
+            self.states + other.states,
+            self.states_bytes + other.states_bytes,
+            self.all + other.all,
+            self.all_bytes + other.all_bytes,
+        )
 
-    def __sub__(self, other: "Need") -> "Need":
-        return Need(_sum(self.states, other.states, -1), _sum(self.all, other.all, -1))
-
-
-def _usage(sizes: list[int]) -> Usage:
-    return Usage(items=len(sizes), bytes=sum(sizes))
-
-
-def _sum(one: Usage, other: Usage, sign: int = 1) -> Usage:
-    return Usage(items=one.items + sign * other.items, bytes=one.bytes + sign * other.bytes)
+    def __neg__(self) -> "Need":
+        return Need(-self.states, -self.states_bytes, -self.all, -self.all_bytes)
 
 
 def used(counts: Counts) -> Need:
     """What is taken: pending and dead."""
-    everything = counts.dead
-    for usage in counts.pending.values():
-        everything = _sum(everything, usage)
-    return Need(counts.pending[_STATE], everything)
+    states, pending = counts.pending[_STATE], counts.pending.values()
+    return Need(
+        states.items,
+        states.bytes,
+        counts.dead.items + sum(usage.items for usage in pending),
+        counts.dead.bytes + sum(usage.bytes for usage in pending),
+    )
 
 
-def bound_met(total: Need, states_wanted: Usage, limits: Limits, folder: Path | None) -> str | None:
-    """Which bound would be broken, in words. `folder` is where the file lies, None where there is none.
+def bound_met(total: Need, limits: Limits, folder: Path | None, *, states: bool) -> str | None:
+    """Which bound would be broken, in words; with `states`, of those for agent states too.
+
+    `folder` is where the file lies, None where there is none.
 
     Dead letters of states count among everything only: they must not stop the states that follow.
     """
     bounds = [
-        (total.all.items, limits.max_items, "events pending or dead"),
-        (total.all.bytes, limits.max_bytes, "bytes pending or dead"),
+        (total.all, limits.max_items, "events pending or dead"),
+        (total.all_bytes, limits.max_bytes, "bytes pending or dead"),
     ]
-    if states_wanted.items:
+    if states:
         bounds += [
-            (total.states.items, int(limits.max_items * limits.states_share), "agent states pending"),
+            (total.states, int(limits.max_items * limits.states_share), "agent states pending"),
             (
-                total.states.bytes,
+                total.states_bytes,
                 int(limits.max_bytes * limits.states_share),
                 "bytes of agent states pending",
             ),
@@ -117,8 +121,8 @@ def bound_met(total: Need, states_wanted: Usage, limits: Limits, folder: Path | 
 def level(total: Need, limits: Limits) -> float:
     """The share of the tightest bound that is used: 1.0 is full."""
     return max(
-        total.all.items / limits.max_items,
-        total.all.bytes / limits.max_bytes,
-        total.states.items / (limits.max_items * limits.states_share),
-        total.states.bytes / (limits.max_bytes * limits.states_share),
+        total.all / limits.max_items,
+        total.all_bytes / limits.max_bytes,
+        total.states / (limits.max_items * limits.states_share),
+        total.states_bytes / (limits.max_bytes * limits.states_share),
     )

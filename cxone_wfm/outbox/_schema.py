@@ -64,6 +64,8 @@ CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 """
 
 
+_PENDING = {kind: (f"items {kind}", f"bytes {kind}") for kind in KINDS}
+"""The names of the counters of what is pending of a kind."""
 _Item = TypeVar("_Item")
 
 
@@ -102,8 +104,9 @@ class Counters:
 
     def pending(self, kind: EventKind, items: int, size: int) -> None:
         """So many events and bytes more, or less, are pending."""
-        self.add(f"items {kind}", items)
-        self.add(f"bytes {kind}", size)
+        its_items, its_bytes = _PENDING[kind]
+        self.add(its_items, items)
+        self.add(its_bytes, size)
 
     def dead(self, items: int, size: int) -> None:
         """So many events and bytes more, or less, are dead."""
@@ -123,8 +126,8 @@ def counts(values: Mapping[str, int]) -> Counts:
         possibly_duplicated=values.get("possibly duplicated", 0),
         purged=values.get("purged", 0),
         pending={
-            kind: Usage(items=values.get(f"items {kind}", 0), bytes=values.get(f"bytes {kind}", 0))
-            for kind in KINDS
+            kind: Usage(items=values.get(items, 0), bytes=values.get(size, 0))
+            for kind, (items, size) in _PENDING.items()
         },
         dead=Usage(items=values.get("dead items", 0), bytes=values.get("dead bytes", 0)),
         parked={

@@ -13,7 +13,7 @@ from .._fork import start_over_in_child
 from .._http import Clock, SystemClock
 from ..errors import EnqueueOutcomeUnknown, ForkedOutboxError, OutboxFull, OutboxUnavailable
 from ._room import Limits, Need, bound_met, level, used
-from .identity import EventRecord, new_event
+from .identity import EventRecord, new_event, new_events
 from .sqlite import SqliteStore
 from .store import Counts, DeadLetter, NewEvent, Receipt, Store, StoredEvent
 
@@ -113,7 +113,7 @@ class Outbox:
         self, records: Iterable[EventRecord], *, timeout: float = ENQUEUE_SECONDS
     ) -> list[Receipt]:
         """Accept records in their order, all or none, with one commit. Raises what `enqueue` raises."""
-        return self._accept([new_event(record) for record in records], timeout)
+        return self._accept(new_events(records), timeout)
 
     def counts(self) -> Counts:
         """How the store stands."""
@@ -167,7 +167,7 @@ class Outbox:
     def why_full(self) -> str | None:
         """Which bound is met, in words; None where there is room."""
         taken = used(self.store.counts())
-        return bound_met(taken, taken.states, self.limits, self._folder)
+        return bound_met(taken, self.limits, self._folder, states=taken.states > 0)
 
     # Acceptance
 
@@ -194,7 +194,7 @@ class Outbox:
         need = Need.of(events)
         with self._changed:
             total = used(self.store.counts()) + self._coming + need
-            if reason := bound_met(total, need.states, self.limits, self._folder):
+            if reason := bound_met(total, self.limits, self._folder, states=need.states > 0):
                 return OutboxFull(reason), []
             self._coming += need
         try:
@@ -203,7 +203,7 @@ class Outbox:
             return error, []
         finally:
             with self._changed:
-                self._coming -= need
+                self._coming += -need
         self._mind_the_level(level(total, self.limits))
         if any(receipt.duplicate for receipt in receipts):
             # A try that seemed to fail may have been done: then this call's own event comes back as known.

@@ -158,14 +158,13 @@ class SqliteStore:
                 raise OutboxFull(f"the disk of {self.path} is full")
             position = self._counters["position"]
             age = self._counters["age"]
-            receipts, new = _accept.plan(connection, events, accepted_at, position, age)
-            new.write(connection)
-            for kind, usage in new.usage.items():
+            added = _accept.add(connection, events, accepted_at, position, age)
+            for kind, usage in added.usage.items():
                 self._counters.pending(kind, usage.items, usage.bytes)
                 self._counters.add("accepted", usage.items)
-                self._windows[kind].added(new.position)
-            self._counters.add("position", new.position - position)
-            return receipts
+                self._windows[kind].added(added.position)
+            self._counters.add("position", added.position - position)
+            return added.receipts
 
         return self._database.write(work, survives_reload=True)
 

@@ -16,7 +16,7 @@ An event is *pending* until it is *delivered* (and then only its key is remember
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from attrs import field, frozen
 
@@ -62,8 +62,7 @@ def lane_of(stream: str) -> int:
     return zlib.crc32(stream.encode()) % LANES
 
 
-@frozen(kw_only=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event that asks to be accepted.
 
     `key` is what makes it the same event: 24 bytes, of which the first 8 grow with the record's own time,
@@ -80,7 +79,7 @@ class NewEvent:
     key: bytes
     key_is_content: bool
     digest: bytes
-    payload: bytes = field(repr=False)
+    payload: bytes
 
 
 @frozen(kw_only=True)

@@ -101,7 +101,7 @@ def test_the_same_event_again_gets_the_first_ones_receipt(place: Place, then: st
     if then == "restarted":
         store.close()
         store = place.open()
-    twin = attrs.evolve(first, event_id="another")
+    twin = first._replace(event_id="another")
     assert accept(store, [event("b"), twin])[1] == attrs.evolve(receipt, duplicate=True)
     assert store.counts().accepted == 2
     place.crash(store)
@@ -109,7 +109,7 @@ def test_the_same_event_again_gets_the_first_ones_receipt(place: Place, then: st
 
 def test_the_same_event_twice_in_one_call_is_accepted_once(store: Store) -> None:
     first = event("a")
-    receipts = accept(store, [first, attrs.evolve(first, event_id="another"), event("a")])
+    receipts = accept(store, [first, first._replace(event_id="another"), event("a")])
     assert [(each.event_id == first.event_id, each.seq, each.duplicate) for each in receipts] == [
         (True, 1, False),
         (True, 1, True),

@@ -270,7 +270,7 @@ def store(disk: Disk, tmp_path: Path):
     place.crash(store)
 
 
-@pytest.mark.parametrize("where", ["BEGIN", "SELECT key", "COMMIT"])
+@pytest.mark.parametrize("where", ["BEGIN", "SELECT stream", "COMMIT"])
 def test_a_write_that_fails_is_not_accepted_and_the_file_is_opened_anew(
     store: SqliteStore, disk: Disk, where: str
 ) -> None:
@@ -470,7 +470,7 @@ def test_a_failure_in_a_shared_commit_is_everybodys(store: SqliteStore, disk: Di
     others = [Background(lambda: accept(store, events("a"))) for _ in range(5)]
     while len(database._waiting) < 5:
         pass
-    disk.fail("SELECT key")
+    disk.fail("SELECT stream")
     gate.open()
     first.outcome()
     assert all(isinstance(each.outcome(), OutboxUnavailable) for each in others)

@@ -24,7 +24,7 @@ def test_an_event_holds_the_records_bytes_and_an_id_of_its_own() -> None:
     one, other = new_event(record), new_event(record)
     assert one.payload == record.to_json()
     assert one.event_id != other.event_id
-    assert attrs.evolve(one, event_id="") == attrs.evolve(other, event_id="")
+    assert one._replace(event_id="") == other._replace(event_id="")
     for each in (one, other):
         parsed = uuid.UUID(each.event_id)
         assert (str(parsed), parsed.version, parsed.variant) == (each.event_id, 4, uuid.RFC_4122)
