@@ -16,11 +16,10 @@ import cxone_wfm._http
 import cxone_wfm._sockets
 import cxone_wfm._token_cache
 import cxone_wfm._transport
-import cxone_wfm.outbox.outbox
 from cxone_wfm import Request, Response, WfmClient
 from cxone_wfm.outbox import DurableSender, Limits, Outbox, _database, _owner, _window
 from cxone_wfm.outbox.sqlite import SqliteStore
-from cxone_wfm.outbox.store import Attempt, NewEvent, Outcome, Want
+from cxone_wfm.outbox.store import Attempt, NewEvent, Outcome, Receipt, Want
 
 BUG = "FAULTS_BUG"
 
@@ -102,12 +101,14 @@ def no_fencing() -> None:
 
 def no_dedupe() -> None:
     """Every event is new."""
-    new_event = cxone_wfm.outbox.outbox.new_event
+    accept = SqliteStore.accept
 
-    def unknown(record: Any, dedupe_key: str | None = None) -> NewEvent:
-        return attrs.evolve(new_event(record, dedupe_key), key=uuid.uuid4().bytes + bytes(8))
+    def unknown(self: SqliteStore, events: Sequence[NewEvent], accepted_at: float) -> list[Receipt]:
+        keys = [uuid.uuid4().bytes + bytes(8) for _ in events]
+        new = [event._replace(key=key) for event, key in zip(events, keys, strict=True)]
+        return accept(self, new, accepted_at)
 
-    cxone_wfm.outbox.outbox.new_event = unknown
+    SqliteStore.accept = unknown
 
 
 def follow_redirects() -> None:
