@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {package.__name__: Path(str(package.__file__)).parent for package in (cxone_wfm, cxone_assist)}
 LONGEST_MODULE = 400
 RUNTIME = {"requests", "attrs", "cattrs", "tenacity", "python-dateutil"}
-EXTRAS = {"cheroot", "typer", "rich", "orjson"}
-NEED_AN_EXTRA = ("cxone_wfm.cli", "cxone_wfm.simulator")
+EXTRAS = {"cheroot", "typer", "rich", "orjson", "psycopg"}
+NEED_AN_EXTRA = ("cxone_wfm.cli", "cxone_wfm.simulator", "cxone_wfm.outbox.postgres")
 HTTP_STACK = {"requests", "urllib3"}
 MAY_USE_THE_HTTP_STACK = {"cxone_wfm._transport", "cxone_wfm._sockets"}
 
@@ -112,8 +112,9 @@ def test_every_floor_is_one_that_the_floor_run_installs(project: dict[str, objec
     needed, extras = project["dependencies"], project["optional-dependencies"]
     assert isinstance(needed, list)
     assert isinstance(extras, dict)
-    assert {requirement(text) for name in ("simulator", "cli", "fast") for text in extras[name]} == EXTRAS
-    run_time = [*needed, *extras["simulator"], *extras["cli"], *extras["fast"]]
+    of_extras = [text for name in ("simulator", "cli", "fast", "postgres") for text in extras[name]]
+    assert {requirement(text) for text in of_extras} == EXTRAS
+    run_time = [*needed, *of_extras]
     floors = {requirement(text): text.partition(">=")[2] for text in run_time}
     pinned = dict(
         line.partition(" ")[0].split("==")
@@ -169,6 +170,12 @@ def test_the_simulator_without_its_extra_says_what_to_install() -> None:
     assert done.stderr.splitlines()[-1].endswith('pip install "cxone-wfm-sdk[simulator]"')
 
 
+def test_the_outbox_in_postgresql_without_its_extra_says_what_to_install() -> None:
+    done = import_apart(EXTRAS, ["cxone_wfm.outbox.postgres"])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith('pip install "cxone-wfm-sdk[postgres]"')
+
+
 def test_both_packages_are_typed() -> None:
     assert [name for name, folder in PACKAGES.items() if not (folder / "py.typed").is_file()] == []
 
@@ -199,6 +206,8 @@ def test_a_module_uses_the_standard_library_the_five_and_its_extra(module: Modul
         "cxone_wfm.cli": {"typer", "rich"},
         "cxone_wfm.simulator": {"cheroot", "pytest"},
         "cxone_wfm._json": {"orjson"},
+        "cxone_wfm.outbox.postgres": {"psycopg"},
+        "cxone_wfm.outbox.telemetry": {"opentelemetry"},
     }
     allowed = next((names for prefix, names in extra.items() if module.name.startswith(prefix)), set())
     assert roots(imports_of(module)) - set(sys.stdlib_module_names) <= import_names | allowed

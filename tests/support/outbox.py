@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 from unittest.mock import patch
 
+from support.outbox_postgres import PostgresPlace
+
 from cxone_wfm import AgentState, HistoricalReport, HistoricalReportData, QueueReport
 from cxone_wfm.outbox import _database
 from cxone_wfm.outbox.identity import new_event
@@ -61,7 +63,7 @@ class SqlitePlace:
             database._closed = True
 
 
-PLACES: dict[str, Callable[[Path], Place]] = {"sqlite": SqlitePlace}
+PLACES: dict[str, Callable[[Path], Place]] = {"sqlite": SqlitePlace, "postgres": PostgresPlace}
 """Every store that there is; each passes the same tests. A factory gets an empty folder."""
 
 
