@@ -87,7 +87,7 @@ def _what_is_new(
             its_position, its_id, its_stream, its_seq, its_digest = earlier
             if its_digest != digest:
                 raise ConflictingDuplicateError(index, its_id)
-            if not key_is_content or its_seq == seq:
+            if not key_is_content or its_seq == seq or its_id == event_id:
                 receipts.append(Receipt(event_id=its_id, stream=its_stream, seq=its_seq, duplicate=True))
                 continue
             if its_position:

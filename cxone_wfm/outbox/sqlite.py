@@ -100,6 +100,7 @@ class SqliteStore:
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
         self._counters = Counters(connection)
+        self._in_file = self._counters["transaction"]  # before anything below counts as one
         if self._counters["dirty"]:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
@@ -131,8 +132,8 @@ class SqliteStore:
         return self._counters.write(connection)
 
     def last_transaction(self) -> int:
-        """The number of the last transaction that is in the file."""
-        return self._counters["transaction"]
+        """The number of the last transaction that was in the file when it was opened."""
+        return self._in_file
 
     def committed(self, *, done: bool) -> None:
         """Note what the transaction did, if it is done."""

@@ -240,7 +240,7 @@ def _receipt(
         digest, event_id, its_stream, its_seq = earlier
         if digest != event.digest:
             raise ConflictingDuplicateError(index, event_id)
-        if not event.key_is_content or its_seq == seq:
+        if not event.key_is_content or its_seq == seq or event_id == event.event_id:
             return Receipt(event_id=event_id, stream=its_stream, seq=its_seq, duplicate=True)
     last[event.stream] = seq + 1
     known[event.key] = (event.digest, event.event_id, event.stream, seq + 1)

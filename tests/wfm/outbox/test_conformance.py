@@ -158,6 +158,14 @@ def test_a_dead_report_that_was_accepted_again_after_a_correction_lives_in_its_n
     assert [each.events[0].seq for each in deliver_all(store)] == [2, 3, 4]
 
 
+def test_a_report_that_is_offered_again_after_its_correction_is_known_by_its_id(store: Store) -> None:
+    one, other = new_event(report(active=1)), new_event(report(active=2))
+    assert [accept(store, [each])[0].seq for each in (one, other)] == [1, 2]
+    (receipt,) = accept(store, [one])  # its commit was done, and its caller did not hear of it
+    assert (receipt.event_id, receipt.seq, receipt.duplicate) == (one.event_id, 1, True)
+    assert [each.events[0].seq for each in deliver_all(store)] == [1, 2]
+
+
 def test_nothing_is_nothing(store: Store) -> None:
     assert accept(store, []) == []
     assert store.advance([], [], 0.0) is None

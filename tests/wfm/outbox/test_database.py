@@ -11,6 +11,7 @@ from support.outbox import (
     AT,
     SqlitePlace,
     accept,
+    again,
     agents,
     deliver_all,
     delivered,
@@ -291,6 +292,21 @@ def test_a_commit_that_failed_and_was_done_is_accepted(store: SqliteStore, disk:
     assert [(each.seq, each.duplicate) for each in receipts] == [(1, False), (1, False)]
     assert disk.opened == 2
     assert agents(take(store)) == "ab"
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_failed_commit_is_told_from_one_that_was_done_while_a_set_waits_to_be_tried_again(
+    store: SqliteStore, disk: Disk, done: bool
+) -> None:
+    accept(store, events("a"))
+    store.advance([again(take(store), 1e9)], [], 0.0)  # opening the file anew gives such a set a new number
+    disk.fail("COMMIT", after=done)
+    if done:
+        assert [each.duplicate for each in accept(store, events("b"))] == [False]
+    else:
+        with pytest.raises(OutboxUnavailable):
+            accept(store, events("b"))
+    assert len(store.pending(kind="agent_state")) == store.counts().accepted == (2 if done else 1)
 
 
 def test_a_commit_whose_end_cannot_be_seen_is_unknown_until_it_is_asked_again(
