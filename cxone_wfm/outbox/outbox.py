@@ -28,7 +28,7 @@ class Outbox:
 
     `store` is where events are kept. `wall` gives seconds since 1970, for the times that people read.
     `on_high_water(share)` is called, in a thread that enqueues, when 80 % of a bound are passed, and again
-    only after it fell below.
+    only after it fell below. The records are accepted by then: what it raises is logged, and no more.
     """
 
     def __init__(
@@ -224,4 +224,7 @@ class Outbox:
         if self._above and not was:
             _log.warning("the outbox is %d %% full", share * 100)
             if self._on_high_water is not None:
-                self._on_high_water(share)
+                try:
+                    self._on_high_water(share)
+                except Exception:
+                    _log.exception("on_high_water failed; what was enqueued is accepted all the same")

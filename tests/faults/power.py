@@ -10,7 +10,6 @@ The plain writers come first: with SQLite's careless settings the simulator must
 import hashlib
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from faults import outbox_writer, plain_writer
 from faults.disk_model import KINDS, TRACED, Call, Disk, Image, read_calls
 from faults.ledger import Event
 from faults.report import Count, Outcome, command, timed
+from faults.tracing import MISSING, can_trace
 
 COUNTS = {
     "images": Count(5_300, 26_500, "crash images in all, of both journal modes"),
@@ -214,8 +214,8 @@ def blind(outcome: Outcome, cuts: Cuts) -> Outcome:
 
 def run(counts: Mapping[str, int]) -> list[Outcome]:
     """The careless settings, which must lose, then the store in both journal modes, which must not."""
-    if shutil.which("strace") is None:
-        return [Outcome(fault="F3 power loss", problems=["strace is not installed"])]
+    if not can_trace():
+        return [Outcome(fault="F3 power loss", done={"skipped": MISSING})]
     images, seed = counts["images"] // 2, counts["seed"]
     found = [
         blind(*cut(plain(journal, "NORMAL"), counts["plain"], images // 2, seed))

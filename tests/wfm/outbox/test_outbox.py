@@ -277,6 +277,17 @@ def test_high_water_is_told_once_until_it_falls(store: SqliteStore, caplog: pyte
     quiet.enqueue(state("c"))
 
 
+def test_what_was_accepted_has_its_receipt_whatever_the_high_water_callback_does(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(share: float) -> None:
+        raise ValueError(share)
+
+    box = outbox(store, limits=Limits(max_items=1, states_share=1.0), on_high_water=fail)
+    assert box.enqueue(state("a")).seq == 1
+    assert "on_high_water failed" in caplog.text
+
+
 @pytest.mark.parametrize(
     "settings",
     [
