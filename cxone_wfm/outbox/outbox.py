@@ -226,5 +226,5 @@ class Outbox:
             if self._on_high_water is not None:
                 try:
                     self._on_high_water(share)
-                except Exception:
+                except Exception:  # noqa: BLE001 - whatever it is, the records are accepted
                     _log.exception("on_high_water failed; what was enqueued is accepted all the same")
