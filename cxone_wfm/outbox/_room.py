@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, OutboxUnavailable
 from .store import Counts, EventKind, NewEvent
 
 _LEAST_FREE_BYTES, _LEAST_FREE_SHARE = 256 * 1024**2, 0.02
@@ -45,6 +45,16 @@ class Limits:
         if problems:
             raise ConfigurationError(problems)
 
+    @property
+    def max_states(self) -> int:
+        """How many agent states may be pending: at least one."""
+        return max(1, int(self.max_items * self.states_share))
+
+    @property
+    def max_states_bytes(self) -> int:
+        """How many bytes of agent states may be pending."""
+        return max(1, int(self.max_bytes * self.states_share))
+
 
 @frozen
 class Need:
@@ -61,6 +71,13 @@ class Need:
         sizes = [len(event.payload) for event in events]
         states = [size for event, size in zip(events, sizes, strict=True) if event.kind == _STATE]
         return cls(len(states), sum(states), len(sizes), sum(sizes))
+
+    @classmethod
+    def of_the_largest(cls, events: Sequence[NewEvent]) -> "Need":
+        """What the largest of these events would take alone, with room for some state beside it."""
+        largest = max(events, key=lambda event: len(event.payload))
+        size = len(largest.payload)
+        return cls(1, size if largest.kind == _STATE else 1, 1, size)
 
     def __add__(self, other: "Need") -> "Need":
         return Need(
@@ -91,6 +108,8 @@ def bound_met(total: Need, limits: Limits, folder: Path | None, *, states: bool)
     `folder` is where the file lies, None where there is none.
 
     Dead letters of states count among everything only: they must not stop the states that follow.
+
+    Raises `OutboxUnavailable` where the disk cannot be looked at.
     """
     bounds = [
         (total.all, limits.max_items, "events pending or dead"),
@@ -98,18 +117,17 @@ def bound_met(total: Need, limits: Limits, folder: Path | None, *, states: bool)
     ]
     if states:
         bounds += [
-            (total.states, int(limits.max_items * limits.states_share), "agent states pending"),
-            (
-                total.states_bytes,
-                int(limits.max_bytes * limits.states_share),
-                "bytes of agent states pending",
-            ),
+            (total.states, limits.max_states, "agent states pending"),
+            (total.states_bytes, limits.max_states_bytes, "bytes of agent states pending"),
         ]
     for value, bound, what in bounds:
         if value > bound:
             return f"{what}: {value} with what was to be accepted, and at most {bound} are kept"
     if folder is not None:
-        disk = shutil.disk_usage(folder)
+        try:
+            disk = shutil.disk_usage(folder)
+        except OSError as error:
+            raise OutboxUnavailable(f"the folder {folder} cannot be looked at: {error.strerror}") from None
         least = limits.min_free_bytes
         if least is None:
             least = int(max(_LEAST_FREE_BYTES, _LEAST_FREE_SHARE * disk.total))
@@ -123,6 +141,6 @@ def level(total: Need, limits: Limits) -> float:
     return max(
         total.all / limits.max_items,
         total.all_bytes / limits.max_bytes,
-        total.states / (limits.max_items * limits.states_share),
-        total.states_bytes / (limits.max_bytes * limits.states_share),
+        total.states / limits.max_states,
+        total.states_bytes / limits.max_states_bytes,
     )

@@ -20,6 +20,7 @@ from .store import Counts, DeadLetter, NewEvent, Receipt, Store, StoredEvent
 ENQUEUE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _HIGH_WATER = 0.8
+_SMALLEST = Need(1, 1, 1, 1)
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +53,9 @@ class Outbox:
         self._closed = self._forked = False
         self._changed = threading.Condition()
         self._coming = Need()
+        self._next = _SMALLEST
+        """What the next event is taken to need: what was refused last, until something is accepted."""
+        self._refusal: str | None = None
         start_over_in_child(self)
 
     @classmethod
@@ -165,9 +169,15 @@ class Outbox:
             self._changed.notify_all()
 
     def why_full(self) -> str | None:
-        """Which bound is met, in words; None where there is room."""
-        taken = used(self.store.counts())
-        return bound_met(taken, self.limits, self._folder, states=taken.states > 0)
+        """Why one more event would be refused, in words; None where there is no reason known.
+
+        Where the store refused the last one, its reason stays until it accepts one.
+        """
+        total = used(self.store.counts()) + self._next
+        try:
+            return bound_met(total, self.limits, self._folder, states=True) or self._refusal
+        except OutboxUnavailable as error:
+            return error.reason
 
     # Acceptance
 
@@ -194,16 +204,23 @@ class Outbox:
         need = Need.of(events)
         with self._changed:
             total = used(self.store.counts()) + self._coming + need
-            if reason := bound_met(total, self.limits, self._folder, states=need.states > 0):
+            try:
+                reason = bound_met(total, self.limits, self._folder, states=need.states > 0)
+            except OutboxUnavailable as error:
+                return error, []
+            if reason:
+                self._next = Need.of_the_largest(events)
                 return OutboxFull(reason), []
             self._coming += need
         try:
             receipts = self.store.accept(events, self.wall())
         except (OutboxUnavailable, OutboxFull) as error:
+            self._refusal = f"the last try failed: {error.reason}"
             return error, []
         finally:
             with self._changed:
                 self._coming += -need
+        self._next, self._refusal = _SMALLEST, None
         self._mind_the_level(level(total, self.limits))
         if any(receipt.duplicate for receipt in receipts):
             # A try that seemed to fail may have been done: then this call's own event comes back as known.

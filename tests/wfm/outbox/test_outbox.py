@@ -13,10 +13,12 @@ from support.outbox import AT, SqlitePlace, dead, delivered, ids, report, state,
 from support.threads import Background, at_once
 
 from cxone_wfm import (
+    AgentState,
     ConfigurationError,
     ConflictingDuplicateError,
     EnqueueOutcomeUnknown,
     ForkedOutboxError,
+    HistoricalReport,
     OutboxFull,
     OutboxUnavailable,
 )
@@ -161,7 +163,9 @@ def test_the_bounds_are_exact(store: SqliteStore, limits: Limits, words: str) ->
     with pytest.raises(OutboxFull, match=words):
         box.enqueue(state("a", 3), timeout=0.0)
     assert box.counts().accepted == 3
+    assert words.partition(":")[0] in str(box.why_full())
     store.advance([delivered(take(store))], [], 0.0)
+    assert box.why_full() is None
     assert box.enqueue(state("a", 3), timeout=0.0).seq == 4
 
 
@@ -181,10 +185,10 @@ def test_dead_letters_take_room_until_they_are_purged(store: SqliteStore) -> Non
     box.enqueue_many([state("a"), state("b")])
     attempt = take(store)
     store.advance([dead(attempt)], [], 0.0)
-    assert box.why_full() is None
     with pytest.raises(OutboxFull):
         box.enqueue(state("c"), timeout=0.0)
     assert box.purge(ids(attempt)[:1]) == 1
+    assert box.why_full() is None
     box.enqueue(state("c"), timeout=0.0)
 
 
@@ -224,6 +228,42 @@ def test_the_disk_is_not_filled(
     else:
         box.enqueue(state("a"), timeout=0.0)
         assert box.why_full() is None
+
+
+@pytest.mark.parametrize("refused", [state("a", 9), report()], ids=["state", "report"])
+def test_it_is_full_for_what_was_refused_until_something_is_accepted(
+    store: SqliteStore, refused: AgentState | HistoricalReport
+) -> None:
+    size = len(refused.to_json())
+    box = outbox(store, limits=Limits(max_bytes=SIZE + size - 1, states_share=1.0, min_free_bytes=0))
+    box.enqueue(state("a"))
+    assert box.why_full() is None
+    with pytest.raises(OutboxFull):
+        box.enqueue_many([refused], timeout=0.0)
+    assert "bytes" in str(box.why_full())
+    box.forget("state:ACD:a")
+    assert box.why_full() is None
+    with pytest.raises(OutboxFull):
+        box.enqueue_many([state("a", number) for number in range(100)], timeout=0.0)
+    assert box.why_full() is None
+
+
+def test_one_state_always_has_room() -> None:
+    limits = Limits(max_items=1, max_bytes=1)
+    assert (limits.max_states, limits.max_states_bytes) == (1, 1)
+
+
+def test_a_folder_that_is_gone_is_told_and_waited_for(store: SqliteStore, tmp_path: Path) -> None:
+    folder = tmp_path / "away"
+    box = outbox(store, limits=Limits(min_free_bytes=0), folder=folder)
+    assert "cannot be looked at: No such file" in str(box.why_full())
+    with pytest.raises(OutboxUnavailable, match="cannot be looked at"):
+        box.enqueue(state("a"), timeout=0.0)
+    waiting = Background(lambda: box.enqueue(state("a"), timeout=1000.0))
+    folder.mkdir()
+    receipt = waiting.outcome()
+    assert isinstance(receipt, Receipt)
+    assert box.why_full() is None
 
 
 def test_it_waits_for_room_and_gives_up_in_time(store: SqliteStore) -> None:
@@ -363,6 +403,10 @@ def test_a_lasting_failure_is_told_after_the_time_and_never_as_less_than_it_is(
     with pytest.raises(raised) as caught:
         box.enqueue(state("a"), timeout=0.1)
     assert type(caught.value) is raised
+    assert box.why_full() == f"the last try failed: {errors[-1].args[0]}"
+    store._errors.clear()
+    box.enqueue(state("a"))
+    assert box.why_full() is None
     box.close()
 
 
