@@ -72,8 +72,8 @@ class DurableSender:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._state: Literal["new", "running", "closing", "stopping", "closed", "forked"] = "new"
-        self._requests = self._failures = 0
-        self._store_trouble = ""
+        self._requests = self._failures = self._recorded = 0
+        self._store_trouble = self._upkeep_trouble = ""
         outbox.listen(self._wake)
         start_over_in_child(self)
 
@@ -84,7 +84,12 @@ class DurableSender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except OutboxUnavailable as unavailable:
+            if error is None:
+                raise
+            _log.warning("the sender is closed; what is pending is not known: %s", unavailable)
 
     def _set_up_locks(self) -> None:
         self._one_closes = threading.RLock()
@@ -154,12 +159,16 @@ class DurableSender:
 
     def _wait(self, watch: Watch, timeout: float) -> None:
         deadline = self._clock.monotonic() + timeout
-        with self._lock:
-            while watch.tally().pending and self._state != "closed":
+        while True:
+            seen = self._recorded
+            if not watch.tally().pending:  # it may ask a server: the workers must not wait for that
+                break
+            with self._lock:
                 left = deadline - self._clock.monotonic()
-                if left <= 0:
+                if left <= 0 or self._state == "closed":
                     break
-                self._work_done.wait(min(left, self._store.poll_seconds))
+                if self._recorded == seen:
+                    self._work_done.wait(min(left, self._store.poll_seconds))
 
     def _stop(self) -> None:
         """Let the requests on their way end, and the threads."""
@@ -185,6 +194,8 @@ class DurableSender:
             ]
             if self._store_trouble:
                 found.append((True, f"the outbox: {self._store_trouble}"))
+            if self._upkeep_trouble:
+                found.append((False, f"upkeep of the outbox fails: {self._upkeep_trouble}"))
         counts = self._store.counts()
         if reason := self.outbox.why_full():
             found.append((True, f"nothing more is accepted: {reason}"))
@@ -242,6 +253,7 @@ class DurableSender:
                 if others_may or attempt is not None:
                     self._work_came.notify()
                 if recorded and outcomes:
+                    self._recorded += 1
                     self._work_done.notify_all()
             if recorded and outcomes:
                 self.outbox.made_room()
@@ -291,11 +303,14 @@ class DurableSender:
 
     def _upkeep(self) -> None:
         while not self._stopped.wait(UPKEEP_SECONDS):
+            trouble = ""
             try:
                 self._store.upkeep(self._clock.monotonic(), self.outbox.wall())
                 self._observers.counted(self.counters)
-            except Exception as error:  # noqa: BLE001, PERF203 - without upkeep a lease or the disk's room would be lost
-                _log.warning("upkeep of the outbox failed; it is tried again: %s", error)
+            except Exception as error:  # noqa: BLE001 - without upkeep a lease or the disk's room would be lost
+                trouble = str(error) or type(error).__name__
+                _log.warning("upkeep of the outbox failed; it is tried again: %s", trouble)
+            self._upkeep_trouble = trouble
 
     def _wake(self) -> None:
         with self._lock:

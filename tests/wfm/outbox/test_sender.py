@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -27,7 +28,7 @@ from cxone_wfm.config import Timeouts
 from cxone_wfm.outbox import DurableSender, FlushResult, Limits, Observer, Outbox, SenderCounters, TryResult
 from cxone_wfm.outbox import sender as sender_module
 from cxone_wfm.outbox.sqlite import SqliteStore
-from cxone_wfm.outbox.store import Attempt, Outcome, Want
+from cxone_wfm.outbox.store import Attempt, Outcome, Tally, Want
 from cxone_wfm.testing import fake_config, reply
 
 Answer = Callable[[Request], Response]
@@ -434,6 +435,55 @@ def test_closing_the_outbox_first_still_ends_the_threads(store: SqliteStore) -> 
     assert threading.active_count() == before
 
 
+def test_a_store_that_is_away_at_the_end_does_not_hide_the_callers_own_error(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = threading.active_count()
+
+    def use() -> None:
+        with running(store, Cxone()):
+            store.close()
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        use()
+    assert threading.active_count() == before
+    assert "what is pending is not known" in caplog.text
+    with pytest.raises(OutboxUnavailable), running(store, Cxone()):
+        pass
+    assert threading.active_count() == before
+
+
+def test_flush_keeps_no_worker_waiting_while_it_looks_how_it_stands(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    cxone = Cxone()
+    real = store.watch
+
+    def slow() -> SimpleNamespace:
+        watch = real()
+        tally = watch.tally
+
+        def slow_tally() -> Tally:
+            gate()
+            return tally()
+
+        return SimpleNamespace(tally=slow_tally, close=watch.close)
+
+    monkeypatch.setattr(store, "watch", slow)
+    with running(store, cxone) as sender:
+        sender.enqueue(state("a"))
+        flushing = Background(lambda: sender.flush(PATIENCE))
+        gate.wait_until_reached()
+        sender.enqueue_many([state("a", number) for number in range(1, 5)])
+        while store.counts().delivered < 5:
+            pass
+        assert sender.health().status == "ok"
+        gate.open()
+        flushing.outcome()
+
+
 # --- trouble ------------------------------------------------------------------------------------------
 
 
@@ -476,6 +526,8 @@ def test_a_store_that_fails_is_told_and_its_outcomes_are_kept_until_it_works(
         health = sender.health()
         assert health.status == "blocked"
         assert any(cause.startswith("the outbox: ") for cause in health.causes)
+        while not any("upkeep" in cause for cause in sender.health().causes):
+            pass
         store.trouble = None
         assert drained(sender) == (1, 0)
         assert sender.counters().possibly_duplicated == 0
