@@ -45,6 +45,8 @@ _SETTINGS = {
 }
 """What is set on each connection, and read back. Two are for macOS, where fsync alone is not enough."""
 _AUTO_VACUUM_INCREMENTAL = 2
+_OLDEST = (3, 31, 0)
+"""The first SQLite that has all of these settings."""
 _FULL = "disk is full"
 """SQLite's words for SQLITE_FULL; Python tells the code only from 3.11 on."""
 
@@ -60,6 +62,22 @@ def journal_mode(version: tuple[int, ...]) -> str:
     """
     repaired = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
     return "wal" if repaired else "truncate"
+
+
+def refuse_unfit_sqlite(version: tuple[int, ...], threadsafety: int) -> None:
+    """Raise `ConfigurationError` where this SQLite is too old, or made for a single thread."""
+    problems = []
+    if version < _OLDEST:
+        problems.append(
+            f"this Python brings SQLite {'.'.join(map(str, version))}; an outbox in a file needs 3.31 or later:"
+            " use another Python, or PostgreSQL"
+        )
+    if not threadsafety:
+        problems.append(
+            "this Python's SQLite was made for a single thread; use another Python, or PostgreSQL"
+        )
+    if problems:
+        raise ConfigurationError(problems)
 
 
 class Content(Protocol):
@@ -118,6 +136,7 @@ class Database:
         self._waiting: deque[_Job[object]] = deque()
         self._connection: sqlite3.Connection | None = None
         self._forked = self._closed = False
+        refuse_unfit_sqlite(sqlite3.sqlite_version_info, sqlite3.threadsafety)
         prepare_folder(path)
         self._owner = OwnerLock(path)
         try:

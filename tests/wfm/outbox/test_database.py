@@ -120,6 +120,25 @@ def test_a_setting_that_sqlite_does_not_take_is_told(path: Path, monkeypatch: py
     SqliteStore(path, ballast_bytes=0).close()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("sqlite_version_info", (3, 30, 1), "SQLite 3.30.1; an outbox in a file needs 3.31 or later"),
+        ("threadsafety", 0, "single thread"),
+    ],
+)
+def test_an_sqlite_that_will_not_do_is_refused_before_anything_is_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, words: str
+) -> None:
+    monkeypatch.setattr(sqlite3, name, value)
+    with pytest.raises(ConfigurationError, match=words):
+        SqliteStore(path, ballast_bytes=0)
+    assert list(path.parent.iterdir()) == []
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 0))
+    monkeypatch.setattr(sqlite3, "threadsafety", 1)
+    SqliteStore(path, ballast_bytes=0).close()
+
+
 def test_the_file_is_its_owners_alone_and_its_folder_is_synced(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
