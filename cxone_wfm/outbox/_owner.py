@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 def prepare_folder(path: Path) -> None:
     """Make the folder where it is missing (only its owner may enter it), and look whether it will do.
 
-    Raises `ConfigurationError` where the file is a symbolic link or no file, where everybody may write
+    A file that is there already is made its owner's alone: it holds personal data. Raises
+    `ConfigurationError` where that cannot be, where the file is a link or no file, where everybody may write
     into the folder, or where it lies on a file system of the network or in user space.
     """
     folder = path.parent
@@ -39,6 +40,8 @@ def prepare_folder(path: Path) -> None:
         problems.append(f"everybody may write into the outbox's folder {folder}; use one of your own")
     if path.is_symlink() or (path.exists() and not path.is_file()):
         problems.append(f"the outbox {path} must be a plain file, not a link or anything else")
+    elif path.exists():
+        problems += _make_private(path)
     kind = _file_system(folder)
     if kind.startswith(_REMOTE):
         problems.append(
@@ -47,6 +50,22 @@ def prepare_folder(path: Path) -> None:
         )
     if problems:
         raise ConfigurationError(problems)
+
+
+def _make_private(path: Path) -> list[str]:
+    """Let only its owner read and write the file. Gives the problems with it."""
+    found = path.stat()
+    if found.st_nlink > 1:
+        return [f"the outbox {path} has a second name (a hard link), by which another process could open it"]
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            return [
+                f"others may read or write the outbox {path}, and that cannot be changed: {error.strerror}"
+            ]
+        _log.warning("others could read or write the outbox %s; now only its owner can", path)
+    return []
 
 
 def _file_system(folder: Path) -> str:

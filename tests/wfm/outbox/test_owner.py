@@ -43,6 +43,41 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path, what: str) -> None:
     assert "plain file" in problem
 
 
+def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    path.touch(mode=0o600)
+    (tmp_path / "twin.db").hardlink_to(path)
+    (problem,) = problems(path)
+    assert "hard link" in problem
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_file_that_others_may_read_becomes_its_owners_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    path = tmp_path / "outbox.db"
+    path.touch()
+    path.chmod(mode)
+    prepare_folder(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "now only its owner can" in caplog.text
+    caplog.clear()
+    prepare_folder(path)
+    assert caplog.text == ""
+
+
+def test_a_file_that_stays_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "outbox.db"
+    path.touch()
+    path.chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    (problem,) = problems(path)
+    assert "others may read or write" in problem
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (problem,) = problems(tmp_path / "file" / "outbox.db")
