@@ -69,8 +69,8 @@ def refuse_unfit_sqlite(version: tuple[int, ...], threadsafety: int) -> None:
     problems = []
     if version < _OLDEST:
         problems.append(
-            f"this Python brings SQLite {'.'.join(map(str, version))}; an outbox in a file needs 3.31 or later:"
-            " use another Python, or PostgreSQL"
+            f"this Python brings SQLite {'.'.join(map(str, version))}; an outbox in a file needs 3.31 or"
+            " later: use another Python, or PostgreSQL"
         )
     if not threadsafety:
         problems.append(
