@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from enum import Enum
-from pathlib import Path
 
 from ..errors import ConfigurationError, CXoneError
 from ..outbox import DeadLetter, EventKind, Outbox, StoredEvent
-from ..outbox.reading import POSTGRESQL, Owner, Reader, owner_of, read_outbox
+from ..outbox._place import file_of, server_of
+from ..outbox.reading import Owner, Reader, owner_of, read_outbox
 from ..outbox.store import KINDS
 from .output import Output
 
@@ -62,8 +62,8 @@ def reading(output: Output, url: str, look: Callable[[Reader], int]) -> int:
 
 def must_exist(url: str) -> None:
     """Raise `ConfigurationError` where there is no such file: to open it would make an empty one."""
-    if not url.startswith(POSTGRESQL) and not Path(url).is_file():
-        raise ConfigurationError([f"there is no outbox {Path(url).absolute()}"])
+    if not server_of(url) and not file_of(url).is_file():
+        raise ConfigurationError([f"there is no outbox {file_of(url)}"])
 
 
 # Look
@@ -96,7 +96,7 @@ def status(output: Output, url: str) -> int:
                 "purged": counts.purged,
             }
         )
-        output.line(_told_of(owner, shared=url.startswith(POSTGRESQL)))
+        output.line(_told_of(owner, shared=server_of(url) is not None))
         rows = [
             (kind, usage.items, _kib(usage.bytes), _span(ages[kind]))
             for kind, usage in counts.pending.items()

@@ -12,6 +12,7 @@ from attrs import evolve
 from .._fork import start_over_in_child
 from .._http import Clock, SystemClock
 from ..errors import EnqueueOutcomeUnknown, ForkedOutboxError, OutboxFull, OutboxUnavailable
+from ._place import file_of, server_of
 from ._room import Limits, Need, bound_met, level, used
 from .identity import EventRecord, new_event, new_events
 from .sqlite import SqliteStore
@@ -69,15 +70,15 @@ class Outbox:
         """Open an outbox: a path is an SQLite file, `postgresql://...` a PostgreSQL database.
 
         The file is made where it is missing. Raises `OutboxLockedError` where another process has the file
-        open, `ConfigurationError` where the place or the server will not do, `OutboxUnavailable` where it
-        cannot be read.
+        open, `ConfigurationError` where the place or the server will not do or the URL is of another kind,
+        `OutboxUnavailable` where it cannot be read.
         """
         limits = Limits() if limits is None else limits
-        if isinstance(url, str) and url.startswith(("postgresql:", "postgres:")):
+        if server := server_of(url):
             from .postgres import PostgresStore  # here, for it needs an extra  # noqa: PLC0415
 
-            return cls(PostgresStore.open(url), limits=limits, on_high_water=on_high_water)
-        store = SqliteStore(url, ballast_bytes=limits.ballast_bytes)
+            return cls(PostgresStore.open(server), limits=limits, on_high_water=on_high_water)
+        store = SqliteStore(file_of(url), ballast_bytes=limits.ballast_bytes)
         return cls(store, limits=limits, folder=store.path.parent, on_high_water=on_high_water)
 
     def __enter__(self) -> "Outbox":

@@ -19,11 +19,10 @@ from ..errors import ConfigurationError, OutboxLockedError, OutboxUnavailable
 from . import _letters
 from ._database import APPLICATION_ID, SCHEMA_VERSION
 from ._owner import OwnerLock
+from ._place import file_of, server_of
 from ._schema import Counters, counts
 from .store import KINDS, Counts, DeadLetter, EventKind, StoredEvent
 
-POSTGRESQL = ("postgresql:", "postgres:")
-"""How the URL of an outbox in PostgreSQL begins; everything else is the path of a file."""
 _ROWS_AT_ONCE = 20_000
 _LONGEST_LOCK_TEXT = 4096
 _Result = TypeVar("_Result")
@@ -71,11 +70,11 @@ def read_outbox(url: str) -> Reader:
     Raises `ConfigurationError` where it is not there or none of ours, and `OutboxUnavailable` where it cannot
     be read.
     """
-    if url.startswith(POSTGRESQL):
+    if server := server_of(url):
         from .postgres import PostgresStore  # here, for it needs an extra  # noqa: PLC0415
 
-        return PostgresStore.open(url)
-    return SqliteReader(Path(url).absolute())
+        return PostgresStore.open(server)
+    return SqliteReader(file_of(url))
 
 
 def owner_of(url: str) -> Owner | None:
@@ -83,12 +82,12 @@ def owner_of(url: str) -> Owner | None:
 
     It is looked up by taking the lock for some microseconds, shared with others who look.
     """
-    if url.startswith(POSTGRESQL):
+    if server_of(url):
         return None
     try:
         import fcntl  # here, for Windows has none  # noqa: PLC0415
 
-        descriptor = os.open(f"{Path(url).absolute()}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(f"{file_of(url)}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (ImportError, OSError):
         return None
     try:

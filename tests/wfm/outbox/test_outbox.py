@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from cxone_wfm import (
     OutboxUnavailable,
 )
 from cxone_wfm.outbox import Limits, Outbox, Receipt, StoredEvent
+from cxone_wfm.outbox.reading import owner_of, read_outbox
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import NewEvent
 from cxone_wfm.testing import FakeClock
@@ -71,9 +73,37 @@ def test_a_postgresql_url_is_a_server(monkeypatch: pytest.MonkeyPatch, store: Sq
     module = types.ModuleType("cxone_wfm.outbox.postgres")
     monkeypatch.setattr(module, "PostgresStore", PostgresStore, raising=False)
     monkeypatch.setitem(sys.modules, "cxone_wfm.outbox.postgres", module)
-    for url in ("postgresql://host/base", "postgres://host/base"):
+    for url in ("postgresql://host/base", "postgres://host/base", "POSTGRESQL://host/Base"):
         assert Outbox.open(url).store is store
-    assert asked == ["postgresql://host/base", "postgres://host/base"]
+    assert asked == ["postgresql://host/base", "postgres://host/base", "postgresql://host/Base"]
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://u:SECRET@h/db", "sqlite:///SECRET.db", "file:///SECRET", "mysql://SECRET"]
+)
+@pytest.mark.parametrize("use", [Outbox.open, read_outbox, owner_of])
+def test_a_url_of_another_kind_is_no_path_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, use: Callable[[str], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="a URL of an unknown kind") as caught:
+        use(url)
+    assert "SECRET" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    limits = Limits(min_free_bytes=0, ballast_bytes=0)
+    for url in ("~/x.db", Path("~/x.db")):
+        with Outbox.open(url, limits=limits) as box:
+            box.enqueue(state("a"))
+        assert box._folder == tmp_path / "home"
+    with closing(read_outbox("~/x.db")) as reader:
+        assert reader.counts().accepted == 1
+    Outbox.open("~x.db", limits=limits).close()
+    assert (tmp_path / "~x.db").is_file()
 
 
 def test_a_closed_outbox_refuses_at_once(tmp_path: Path) -> None:
