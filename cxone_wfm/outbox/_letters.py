@@ -166,9 +166,10 @@ def forget(
 ) -> tuple[list[tuple[EventKind, int]], int]:
     """Delete what is kept of a stream, but for `held`. Gives the pending events, and how many dead ones."""
     gone = []
-    for place, position, size in connection.execute(
+    rows = connection.execute(
         "SELECT kind, position, length(payload) FROM event WHERE stream = ?", (stream,)
-    ).fetchall():
+    ).fetchall()
+    for place, position, size in rows:
         if (KINDS[place], position) not in held:
             connection.execute("DELETE FROM event WHERE kind = ? AND position = ?", (place, position))
             counters.pending(KINDS[place], -1, -size)
@@ -177,6 +178,8 @@ def forget(
     dead = [row[0] for row in connection.execute("SELECT event_id FROM dead WHERE stream = ?", (stream,))]
     purge(connection, dead, counters)
     connection.execute("DELETE FROM ledger WHERE stream = ?", (stream,))
+    if len(gone) == len(rows):
+        connection.execute("DELETE FROM stream WHERE stream = ?", (stream,))
     return gone, len(dead)
 
 

@@ -152,7 +152,9 @@ class Outbox:
     def forget(self, stream: str) -> int:
         """Delete all that is kept of a stream, for data-protection requests. Gives how many events.
 
-        Events that are being sent, or wait to be tried again, stay: call again later.
+        Events that are being sent, or wait to be tried again, stay, and the stream's name with them: call
+        again later. Then its numbers begin at 1 again. The stream of an agent is `state:{acd_id}:{login_id}`.
+        Reports, which may name agents too, are in streams of their own and stay.
         """
         done = self.store.forget(stream)
         self.made_room()

@@ -343,9 +343,10 @@ class Store(Protocol):
         ...
 
     def forget(self, stream: str) -> int:
-        """Delete all that is kept of a stream: pending and dead events, and keys. Gives how many events.
+        """Delete all that is kept of a stream: pending and dead events, keys, its name. Gives how many.
 
-        For data-protection requests. Events that are being sent, or wait to be tried again, stay.
+        For data-protection requests. Events that are being sent, or wait to be tried again, stay, and the
+        name and the last number of the stream with them. Without any, its numbers begin at 1 again.
         """
         ...
 

@@ -272,6 +272,11 @@ def forget(connection: psycopg.Connection, stream: str) -> tuple[int, Delta]:
     ).fetchall()
     purged, delta = _purge(connection, "stream = %s", stream)
     connection.execute("DELETE FROM ledger WHERE stream = %s", (stream,))
+    connection.execute(
+        "DELETE FROM stream WHERE stream = %(stream)s"
+        " AND NOT EXISTS (SELECT FROM event WHERE event.stream = %(stream)s)",
+        {"stream": stream},
+    )
     for kind, size in gone:
         delta.update({"purged": 1, f"items {KINDS[kind]}": -1, f"bytes {KINDS[kind]}": -size})
     return len(gone) + purged, delta

@@ -594,6 +594,18 @@ def test_forgetting_a_stream_takes_the_keys_of_what_was_delivered(store: Store) 
     assert accept(store, [new])[0].duplicate is False
 
 
+def test_a_forgotten_stream_begins_anew_once_nothing_of_it_is_on_its_way(store: Store) -> None:
+    accept(store, events("aa"))
+    attempt = take(store)
+    stream = attempt.events[0].stream
+    store.forget(stream)
+    assert accept(store, events("a"))[0].seq == 3
+    deliver = [delivered(attempt)]
+    assert store.advance(deliver, [], 0.0) is None
+    store.forget(stream)
+    assert accept(store, events("a"))[0].seq == 1
+
+
 # --- counts and watches -------------------------------------------------------------------------------
 
 

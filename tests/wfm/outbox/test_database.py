@@ -606,6 +606,17 @@ def test_streams_are_forgotten_when_nothing_of_them_is_left(
     store.close()
 
 
+def test_nothing_of_a_forgotten_agent_is_left_in_the_file(path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=0)
+    accept(store, events(["jane.doe", "b"]))
+    store.close()
+    assert b"jane.doe" in path.read_bytes()
+    store = SqliteStore(path, ballast_bytes=0)
+    assert store.forget("state:ACD:jane.doe") == 1
+    store.close()
+    assert b"jane.doe" not in path.read_bytes()
+
+
 def test_the_file_shrinks_when_it_is_drained(tmp_path: Path, path: Path) -> None:
     store = SqlitePlace(tmp_path).open()
     for _ in range(20):
