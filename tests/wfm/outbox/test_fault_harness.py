@@ -2,21 +2,36 @@
 
 import json
 import random
+import socket
 
 import pytest
 from faults.bugs import BUGS
 from faults.disk_model import KINDS, SECTOR, Disk, read_calls
 from faults.ledger import Delivery, Receipt, compare, read_receipts
+from faults.proxy import Proxy
 from faults.report import Count, Outcome, counts_of, from_json, say, table
 from faults.server import events_of
 from faults.teeth import TEETH
 from faults.worker import record
+from support.threads import PATIENCE
 
 A1, A2, A3, B1 = ("a", 1), ("a", 2), ("a", 3), ("b", 1)
 
 
 def delivered(*events, told=True, life=0):
     return [Delivery(event, told, life, number) for number, event in enumerate(events)]
+
+
+# The proxy
+
+
+def test_the_proxy_goes_on_while_its_target_is_away():
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        port = target.getsockname()[1]
+    with Proxy(port) as proxy:
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", proxy.port), PATIENCE) as client:
+                assert client.recv(1) == b""
 
 
 # The comparison
