@@ -120,10 +120,14 @@ class Dispatcher:
     def before(self, attempt: Attempt, now: float, at: float) -> Outcome | None:
         """What becomes of an attempt that must not be sent; None where it may be.
 
-        A set that was being sent before many dirty starts is split. A single event goes on, alone (the store
+        One whose time to be sent is over is given out anew: the process was stopped in between. A set
+        that was being sent before many dirty starts is split. A single event goes on, alone (the store
         sees to that), and is parked when the process ended that way as often again.
         """
         ids = _ids(attempt)
+        if now >= attempt.send_before:
+            self.breakers[attempt.kind].in_flight -= 1
+            return self._again(Outcome(attempt=attempt, again=(Again(event_ids=ids, not_before=now),), at=at))
         if attempt.crashes < (SUSPECT_CRASHES if len(ids) > 1 else 2 * SUSPECT_CRASHES):
             return None
         self.breakers[attempt.kind].in_flight -= 1

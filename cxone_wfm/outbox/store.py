@@ -14,6 +14,7 @@ The words, the same everywhere:
 An event is *pending* until it is *delivered* (and then only its key is remembered, for a while) or *dead*.
 """
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -120,7 +121,8 @@ class Attempt:
     `tries` counts the requests, this one included. `unknown`: CXone may have taken an earlier one.
     `crashes` counts the dirty starts in a row before which it was being sent; beyond `SUSPECT_CRASHES` only
     those before which nothing else was, so that nothing innocent is taken for the reason. `number` names
-    this very try: the next try of the same set has another.
+    this very try: the next try of the same set has another. `send_before`: it must not be sent from that
+    moment of the monotonic clock on, for its lanes may go to another process.
     """
 
     number: int
@@ -129,6 +131,7 @@ class Attempt:
     tries: int
     unknown: bool
     crashes: int
+    send_before: float = math.inf
 
 
 @frozen(kw_only=True)

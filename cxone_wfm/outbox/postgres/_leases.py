@@ -63,7 +63,11 @@ class Leases:
 
     def cover(self, request_seconds: float) -> bool:
         """Whether a request that begins now ends while the lanes are ours for certain."""
-        return self._until - self._monotonic() > request_seconds + self._margin
+        return self._monotonic() < self.send_before(request_seconds)
+
+    def send_before(self, request_seconds: float) -> float:
+        """When a request must have begun that is to end while the lanes are ours for certain."""
+        return self._until - request_seconds - self._margin
 
     def due(self) -> bool:
         """Whether it is time to renew."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import psycopg
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ...errors import OutboxError, OutboxUnavailable
 from ..store import KINDS, Attempt, Dead, EventKind, Outcome, Want
@@ -226,7 +226,7 @@ class Sending:
                 return None
             if attempt is not None:
                 if self._leases.cover(want.seconds):
-                    return attempt
+                    return evolve(attempt, send_before=self._leases.send_before(want.seconds))
                 # The commit took too long. It was not sent, and is given out again when the lease is renewed.
                 self._given.discard(chosen.number)
                 chosen.sending = False

@@ -501,6 +501,19 @@ def test_success_forgets_the_trouble() -> None:
 # --- crashes ------------------------------------------------------------------------------------------
 
 
+def test_what_comes_too_late_to_be_sent_waits_to_be_given_out_anew() -> None:
+    it = dispatcher(1)
+    late = attrs.evolve(attempt(2), send_before=5.0)
+    assert it.before(late, 4.9, AT) is None
+    (want, *_) = [each for each in it.wants(0.0) if each.kind == "agent_state"]
+    it.gave([want], late)
+    outcome = it.before(late, 5.0, AT)
+    assert outcome is not None
+    assert [(each.event_ids, each.not_before) for each in outcome.again] == [(("id-1", "id-2"), 5.0)]
+    assert (outcome.delivered, outcome.dead, outcome.unknown) == ((), (), False)
+    assert it.breakers["agent_state"].in_flight == 0
+
+
 def test_what_was_being_sent_before_three_crashes_is_sent_alone_and_then_parked() -> None:
     it = dispatcher()
     assert it.before(attempt(3, crashes=2), 1.0, AT) is None

@@ -198,7 +198,8 @@ def test_nothing_is_given_out_that_could_not_end_within_the_lease(stores) -> Non
     clock = Clock()
     store = stores(lease_seconds=30.0, monotonic=clock)
     accept(store, events("ab"))
-    assert agents(take(store, most=1)) == "a"
+    attempt = take(store, most=1)
+    assert (agents(attempt), attempt.send_before) == ("a", 1024.0)  # 30 - 1 - 5 after it began
     store._sending._leases.due = lambda: False  # nobody renews
     accept(store, events("c"))
     clock.now += 20.9  # of 30, and 5 are left free at the end

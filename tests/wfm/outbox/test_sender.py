@@ -281,6 +281,28 @@ def test_a_set_that_crashed_three_times_is_not_sent_as_it_was(
     place.crash(store)
 
 
+def test_what_may_be_anothers_by_now_is_not_sent_but_given_back(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cxone, given = Cxone(), []
+    advance = store.advance
+
+    def frozen_once(outcomes: list[Outcome], wants: list[Want], now: float) -> Attempt | None:
+        attempt = advance(outcomes, wants, now)
+        if attempt is not None:
+            given.append(attempt.tries)
+            if len(given) == 1:
+                return attrs.evolve(attempt, send_before=now)
+        return attempt
+
+    monkeypatch.setattr(store, "advance", frozen_once)
+    with running(store, cxone, workers=1) as sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+        assert sender.counters().possibly_duplicated == 0
+    assert (given, len(cxone.requests)) == ([1, 2], 1)
+
+
 def test_an_unforeseen_error_does_not_end_a_worker(
     store: SqliteStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -523,11 +545,11 @@ def test_a_store_that_fails_is_told_and_its_outcomes_are_kept_until_it_works(
         sender.enqueue(state("a"))
         while store.told < 5:
             pass
+        words = ("the outbox: ", "upkeep of the outbox fails: ")
         health = sender.health()
+        while sum(cause.startswith(words) for cause in health.causes) < len(words):
+            health = sender.health()
         assert health.status == "blocked"
-        assert any(cause.startswith("the outbox: ") for cause in health.causes)
-        while not any("upkeep" in cause for cause in sender.health().causes):
-            pass
         store.trouble = None
         assert drained(sender) == (1, 0)
         assert sender.counters().possibly_duplicated == 0
@@ -558,6 +580,35 @@ def test_close_gives_up_recording_in_time(tmp_path: Path, monkeypatch: pytest.Mo
     store.close()
     store = Troubled(tmp_path / "x.db", ballast_bytes=0)
     assert take(store).unknown
+    store.close()
+
+
+def test_what_a_sender_could_not_record_the_next_one_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_STORE_PAUSE", 0.01)
+    monkeypatch.setattr(sender_module, "_GRACE", 0.05)
+    store = Troubled(tmp_path / "x.db", ballast_bytes=0)
+
+    def answer(_: Request) -> Response:
+        if len(cxone.requests) == 1:
+            store.trouble = OutboxUnavailable("the disk is gone")
+        return reply(200)
+
+    cxone = Cxone(answer)
+    first = running(store, cxone, workers=1, total=0.1)
+    first.start()
+    first.enqueue_many([state("a", 1), state("a", 2)])
+    while store.told < 2:
+        pass
+    assert first.close(0.0) == done(0, pending=2)
+    first._threads[0].join(PATIENCE)
+    store.trouble = None
+    wfm = WfmClient(fake_config(), transport=always(cxone, times=100))
+    with DurableSender(wfm, first.outbox, workers=1) as second:
+        assert drained(second) == (2, 0)
+        assert second.counters().possibly_duplicated == 0
+    assert len(cxone.taken) == len(set(cxone.taken)) == len(cxone.requests) == 2
     store.close()
 
 
