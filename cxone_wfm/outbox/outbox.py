@@ -16,7 +16,7 @@ from ._place import file_of, server_of
 from ._room import Limits, Need, bound_met, level, used
 from .identity import EventRecord, new_event, new_events
 from .sqlite import SqliteStore
-from .store import Counts, DeadLetter, NewEvent, Receipt, Store, StoredEvent
+from .store import Counts, DeadLetter, NewEvent, Outcome, Receipt, Store, StoredEvent
 
 ENQUEUE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
@@ -57,6 +57,7 @@ class Outbox:
         self._next = _SMALLEST
         """What the next event is taken to need: what was refused last, until something is accepted."""
         self._refusal: str | None = None
+        self._unrecorded: list[Outcome] = []
         start_over_in_child(self)
 
     @classmethod
@@ -170,6 +171,20 @@ class Outbox:
         """Events have left the store: who waits for room may look again."""
         with self._changed:
             self._changed.notify_all()
+
+    def keep_unrecorded(self, outcomes: Sequence[Outcome]) -> None:
+        """A sender that ends could not record these, for the store failed: the next one does it.
+
+        Until then their events count as being sent, and their streams wait.
+        """
+        with self._changed:
+            self._unrecorded += outcomes
+
+    def take_unrecorded(self) -> list[Outcome]:
+        """What a sender that ended could not record. Whoever takes it records it or keeps it again."""
+        with self._changed:
+            taken, self._unrecorded = self._unrecorded, []
+        return taken
 
     def why_full(self) -> str | None:
         """Why one more event would be refused, in words; None where there is no reason known.

@@ -237,6 +237,7 @@ class DurableSender:
     def _next(self, outcomes: list[Outcome]) -> Attempt | None:
         """Record the outcomes, and wait for the next attempt; None when it is time to stop."""
         while True:
+            outcomes += self.outbox.take_unrecorded()
             now = self._clock.monotonic()
             with self._lock:
                 going_on = self._state in {"running", "closing"}
@@ -261,6 +262,7 @@ class DurableSender:
             if attempt is not None:
                 return attempt
             if not going_on and (not outcomes or self._state == "closed"):
+                self.outbox.keep_unrecorded(outcomes)
                 return None
             with self._lock:
                 self._work_came.wait(self._store.poll_seconds if recorded else _STORE_PAUSE)
