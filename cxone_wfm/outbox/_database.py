@@ -96,7 +96,7 @@ class Content(Protocol):
         ...
 
     def committed(self, *, done: bool) -> None:
-        """The transaction is done, or is not in the file."""
+        """The transaction is done, or is not in the file. Told late where that could not be seen at once."""
         ...
 
 
@@ -135,6 +135,8 @@ class Database:
         self._lock = threading.Lock()
         self._waiting: deque[_Job[object]] = deque()
         self._connection: sqlite3.Connection | None = None
+        self._unseen: int | None = None
+        """The number of a transaction of which it is not known whether it was done."""
         self._forked = self._closed = False
         refuse_unfit_sqlite(sqlite3.sqlite_version_info, sqlite3.threadsafety)
         prepare_folder(path)
@@ -218,6 +220,9 @@ class Database:
                 self._connection = self._open()
             except (sqlite3.Error, ConfigurationError, OSError) as error:
                 raise OutboxUnavailable(f"{self.path} cannot be opened again: {error}") from error
+            unseen, self._unseen = self._unseen, None
+            if unseen is not None:
+                self._content.committed(done=self._content.last_transaction() == unseen)
         return self._connection
 
     def _commit_all(self) -> None:
@@ -267,7 +272,9 @@ class Database:
         except OutboxUnavailable as second:
             if number is not None:
                 failure = EnqueueOutcomeUnknown(second.reason)
-        self._content.committed(done=done)
+                self._unseen = number
+        if self._unseen is None:
+            self._content.committed(done=done)
         for job in jobs:
             if done and job.survives_reload:
                 job.settled = True

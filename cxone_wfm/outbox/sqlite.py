@@ -137,8 +137,8 @@ class SqliteStore:
 
     def committed(self, *, done: bool) -> None:
         """Note what the transaction did, if it is done."""
-        self._values = self._counters.snapshot()
         if done:
+            self._values = self._counters.snapshot()
             self._given = (self._given | self._gave) - self._took_back
             for position, delivered in self._ended if self._watches else ():
                 for watch in self._watches:

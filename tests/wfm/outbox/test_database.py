@@ -343,6 +343,30 @@ def test_a_commit_whose_end_cannot_be_seen_is_unknown_until_it_is_asked_again(
     assert (receipt.event_id, receipt.seq, receipt.duplicate) == (new.event_id, 1, True)
 
 
+@pytest.mark.parametrize("was_done", [False, True])
+def test_a_watch_is_told_of_a_delivery_whose_commit_could_not_be_seen(
+    store: SqliteStore, disk: Disk, was_done: bool
+) -> None:
+    accept(store, events("ab"))
+    attempt, watch = take(store, most=1), store.watch()
+    disk.fail("COMMIT", after=was_done)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        with pytest.raises(EnqueueOutcomeUnknown):
+            store.advance([delivered(attempt)], [], 0.0)
+        with pytest.raises(OutboxUnavailable):
+            store.advance([delivered(attempt)], [], 0.0)
+        assert watch.tally() == tally(0, 2, 0)
+        assert store.counts().delivered == 0
+    store.upkeep(0.0, AT)
+    assert watch.tally() == (tally(1, 1, 0) if was_done else tally(0, 2, 0))
+    store.advance([delivered(attempt)], [], 0.0)
+    assert watch.tally() == tally(1, 1, 0)
+    assert store.counts().delivered == 1
+    assert agents(deliver_all(store)[0]) == "b"
+    assert watch.tally() == tally(2, 0, 0)
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_an_outcome_that_failed_to_be_recorded_is_recorded_the_next_time(
     store: SqliteStore, disk: Disk, *, after: bool
