@@ -138,13 +138,16 @@ class Database:
         self._unseen: int | None = None
         """The number of a transaction of which it is not known whether it was done."""
         self._forked = self._closed = False
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file, once it was opened."""
         refuse_unfit_sqlite(sqlite3.sqlite_version_info, sqlite3.threadsafety)
         prepare_folder(path)
         self._owner = OwnerLock(path)
         try:
             self.ballast = Ballast(path, ballast_bytes)
             try:
-                self._connection = self._open()
+                self._connection = self._open_with_room()
+                self._file = self._file_now()
             except (sqlite3.Error, OSError) as error:
                 raise OutboxUnavailable(f"{path}: {error}") from error
             sync_folder(path.parent)
@@ -217,13 +220,31 @@ class Database:
             raise OutboxUnavailable("it is closed; open it again")
         if self._connection is None:
             try:
-                self._connection = self._open()
+                self._refuse_another_file()
+                self._connection = self._open_with_room()
             except (sqlite3.Error, ConfigurationError, OSError) as error:
                 raise OutboxUnavailable(f"{self.path} cannot be opened again: {error}") from error
             unseen, self._unseen = self._unseen, None
             if unseen is not None:
                 self._content.committed(done=self._content.last_transaction() == unseen)
         return self._connection
+
+    def look_for_the_file(self) -> None:
+        """Raise `OutboxUnavailable` where the file was taken away: what is written then would be gone."""
+        with self._lock:
+            try:
+                self._refuse_another_file()
+            except OSError as error:
+                self._abandon_handle()
+                raise OutboxUnavailable(str(error)) from error
+
+    def _refuse_another_file(self) -> None:
+        if self._file_now() != self._file:
+            raise FileNotFoundError(f"{self.path} is another file than the one that was opened")
+
+    def _file_now(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
 
     def _commit_all(self) -> None:
         """Commit for all who wait. The lock is held."""
@@ -288,6 +309,16 @@ class Database:
                 connection.close()
             except sqlite3.Error as error:
                 _log.warning("the outbox %s: closing a broken handle failed: %s", self.path, error)
+
+    def _open_with_room(self) -> sqlite3.Connection:
+        """Open it; where the disk is full, with the ballast's room."""
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            if _FULL not in str(error):
+                raise
+            self.ballast.drop()
+            return self._open()
 
     def _open(self) -> sqlite3.Connection:
         """Connect, set everything and read it back, look the file over, load the memory."""

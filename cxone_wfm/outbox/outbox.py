@@ -123,6 +123,7 @@ class Outbox:
 
     def counts(self) -> Counts:
         """How the store stands."""
+        self._refuse_in_child()
         return self.store.counts()
 
     def find(self, event_id: str) -> StoredEvent | DeadLetter | None:
@@ -191,7 +192,7 @@ class Outbox:
 
         Where the store refused the last one, its reason stays until it accepts one.
         """
-        total = used(self.store.counts()) + self._next
+        total = used(self.counts()) + self._next
         try:
             return bound_met(total, self.limits, self._folder, states=True) or self._refusal
         except OutboxUnavailable as error:
@@ -217,8 +218,7 @@ class Outbox:
 
     def _try(self, events: Sequence[NewEvent]) -> tuple[OutboxFull | OutboxUnavailable | None, list[Receipt]]:
         """Accept the events if there is room for them now; the receipts, or why not."""
-        if self._forked:
-            raise ForkedOutboxError
+        self._refuse_in_child()
         need = Need.of(events)
         with self._changed:
             total = used(self.store.counts()) + self._coming + need
@@ -249,6 +249,10 @@ class Outbox:
         if not all(receipt.duplicate for receipt in receipts):
             self._tell()
         return None, receipts
+
+    def _refuse_in_child(self) -> None:
+        if self._forked:
+            raise ForkedOutboxError
 
     def _tell(self) -> None:
         for listener in self._listeners:

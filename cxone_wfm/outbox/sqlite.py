@@ -267,6 +267,7 @@ class SqliteStore:
                 connection, before, self._streams_seen, _FORGOTTEN_AT_ONCE
             )
 
+        self._database.look_for_the_file()
         self._database.write(forget)
         if self._aged_at is None or aged >= _AGE_STEP:
             self._aged_at = now

@@ -429,6 +429,36 @@ def test_a_full_disk_sets_the_ballast_free_and_refuses_until_it_is_back(
     store.close()
 
 
+def test_an_outbox_on_a_full_disk_is_opened_with_the_ballasts_room(disk: Disk, path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=1000)
+    accept(store, events("a"))
+    store.close()
+    disk.fail("BEGIN", error=sqlite3.OperationalError("database or disk is full"))
+    store = SqliteStore(path, ballast_bytes=1000)
+    assert not path.with_name("outbox.db.ballast").exists()
+    assert [agents(each) for each in deliver_all(store)] == ["a"]
+    store.close()
+    disk.fail("BEGIN", times=2, error=sqlite3.OperationalError("database or disk is full"))
+    with pytest.raises(OutboxUnavailable, match="disk is full"):
+        SqliteStore(path, ballast_bytes=1000)
+
+
+@pytest.mark.parametrize("then", ["gone", "another"])
+def test_a_file_that_was_taken_away_is_not_made_anew(tmp_path: Path, path: Path, then: str) -> None:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    accept(store, events("a"))
+    aside = path.rename(path.with_name("aside"))
+    if then == "another":
+        path.write_bytes(b"")
+    for refused in (lambda: store.upkeep(0.0, AT), lambda: accept(store, events("b"))):
+        with pytest.raises(OutboxUnavailable, match="No such file" if then == "gone" else "another file"):
+            refused()
+    aside.replace(path)
+    assert [each.seq for each in accept(store, events("a"))] == [2]
+    store.close()
+
+
 def no_room(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
@@ -641,9 +671,12 @@ def test_nothing_of_a_forgotten_agent_is_left_in_the_file(path: Path) -> None:
     assert b"jane.doe" not in path.read_bytes()
 
 
-def test_the_file_shrinks_when_it_is_drained(tmp_path: Path, path: Path) -> None:
+def test_the_file_shrinks_when_it_is_drained(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox._letters._FREE_PAGES_KEPT", 50)
     store = SqlitePlace(tmp_path).open()
-    for _ in range(20):
+    for _ in range(3):
         accept(store, events("abcdefghij" * 100))
     before = path.stat().st_size
     while deliver_all(store):
