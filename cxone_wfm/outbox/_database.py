@@ -218,6 +218,11 @@ class Database:
         """The connection, opened anew where the last one is dead. The lock is held."""
         if self._closed:
             raise OutboxUnavailable("it is closed; open it again")
+        if not self._owner.is_in_place():
+            raise OutboxUnavailable(
+                f"the lock file of {self.path} was taken away, so another process may own it now; close it and"
+                " open it again"
+            )
         if self._connection is None:
             try:
                 self._refuse_another_file()

@@ -103,25 +103,32 @@ class OwnerLock:
             raise ConfigurationError(
                 ["an outbox in a file needs POSIX file locks, which this platform has not; use PostgreSQL"]
             ) from None
-        name = f"{path}.lock"
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            self._descriptor = os.open(name, flags, 0o600)
-        except OSError as error:
-            raise ConfigurationError([f"the lock file {name} cannot be opened: {error.strerror}"]) from None
+        self._name = f"{path}.lock"
+        self._descriptor = _open_lock(self._name)
         tries, pause = 1, threading.Event()
-        while not _is_taken(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        while not (
+            _is_taken(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB) and self.is_in_place()
+        ):
+            owner = _read_owner(self._descriptor)
+            os.close(self._descriptor)
             if tries == _TRIES:
-                owner = _read_owner(self._descriptor)
-                os.close(self._descriptor)
                 raise OutboxLockedError(str(path), owner)
             tries += 1
             pause.wait(_PAUSE)
+            self._descriptor = _open_lock(self._name)
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         # Only words for people: a disk that is too full for them is no reason not to open and drain.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, json.dumps(text).encode(), 0)
+
+    def is_in_place(self) -> bool:
+        """Whether the lock file is the one that is locked here: if not, another process may own the outbox."""
+        try:
+            found = os.stat(self._name, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self._descriptor))
 
     def release(self) -> None:
         """Give it up. The file stays: taking it away would let two owners lock two files of one name."""
@@ -130,6 +137,13 @@ class OwnerLock:
     def abandon(self) -> None:
         """In a forked child: the lock is the parent's, and ends with the parent, not with this process."""
         os.close(self._descriptor)
+
+
+def _open_lock(name: str) -> int:
+    try:
+        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError([f"the lock file {name} cannot be opened: {error.strerror}"]) from None
 
 
 def _is_taken(lock: Callable[[int, int], None], descriptor: int, how: int) -> bool:

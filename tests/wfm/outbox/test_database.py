@@ -194,6 +194,26 @@ def test_a_second_opener_is_told_who_has_it(path: Path) -> None:
     store.close()
 
 
+def test_without_its_lock_file_it_refuses_for_another_may_own_it(path: Path) -> None:
+    first = SqliteStore(path, ballast_bytes=0)
+    accept(first, events("ab"))
+    attempt = take(first, most=1)
+    path.with_name("outbox.db.lock").unlink()
+    second = SqliteStore(path, ballast_bytes=0)
+    for use in (
+        lambda: accept(first, events("a")),
+        lambda: first.advance([delivered(attempt)], [want()], 0.0),
+        lambda: first.upkeep(0.0, AT),
+        lambda: first.pending(kind="agent_state"),
+    ):
+        with pytest.raises(OutboxUnavailable, match=r"lock file of .* was taken away"):
+            use()
+    first.close()
+    assert second.counts().accepted == 2
+    assert "".join(map(agents, deliver_all(second))) == "ab"
+    second.close()
+
+
 def damage(path: Path) -> None:
     """Overwrite the index of keys, which nothing but a look at the whole file reads at once."""
     page = look(path, "SELECT rootpage FROM sqlite_master WHERE name = 'event_key'")

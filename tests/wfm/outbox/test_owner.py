@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,31 @@ def test_the_lock_of_another_process_is_seen_and_ends_with_it(tmp_path: Path) ->
         other.kill()
         other.wait(20)
         OwnerLock(path).release()
+
+
+def test_a_lock_file_that_is_removed_while_it_is_locked_is_locked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "outbox.db.lock"
+    is_taken, locked = _owner._is_taken, []
+
+    def removed_once(lock: Callable[[int, int], None], descriptor: int, how: int) -> bool:
+        if not locked:
+            file.unlink()  # by the one who had it before, or a cleaner of old files
+        locked.append(os.fstat(descriptor).st_ino)
+        return is_taken(lock, descriptor, how)
+
+    monkeypatch.setattr(_owner, "_is_taken", removed_once)
+    lock = OwnerLock(tmp_path / "outbox.db")
+    assert (len(locked), locked[-1]) == (2, file.stat().st_ino)
+    assert lock.is_in_place()
+    with pytest.raises(OutboxLockedError):
+        OwnerLock(tmp_path / "outbox.db")
+    file.rename(tmp_path / "another name")
+    assert not lock.is_in_place()
+    file.touch()
+    assert not lock.is_in_place()
+    lock.release()
 
 
 @pytest.mark.parametrize("text", ["", "not json", "{}", '{"pid": "x"}', "[]"])
