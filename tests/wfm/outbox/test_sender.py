@@ -488,8 +488,9 @@ def test_flush_keeps_no_worker_waiting_while_it_looks_how_it_stands(
         tally = watch.tally
 
         def slow_tally() -> Tally:
+            found = tally()
             gate()
-            return tally()
+            return found
 
         return SimpleNamespace(tally=slow_tally, close=watch.close)
 
@@ -503,7 +504,7 @@ def test_flush_keeps_no_worker_waiting_while_it_looks_how_it_stands(
             pass
         assert sender.health().status == "ok"
         gate.open()
-        flushing.outcome()
+        assert flushing.outcome() == done(1)
 
 
 # --- trouble ------------------------------------------------------------------------------------------
