@@ -328,10 +328,13 @@ class SqliteStore:
         return self._database.write(work)
 
     def close(self) -> None:
-        """See `Store`. Sets that are still being sent are given out again by the next opener."""
+        """See `Store`. Sets that are still being sent are given out again by the next opener.
+
+        This process does not die of any of them, so their dirty starts are counted anew.
+        """
 
         def last(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE attempt SET sending = 0, unknown = 1 WHERE sending = 1")
+            connection.execute("UPDATE attempt SET sending = 0, unknown = unknown OR sending, crashes = 0")
             self._counters.add("dirty", -1)
             self._counters.write(connection)
 

@@ -354,5 +354,8 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file or the connection, and of all lanes. A second call does nothing."""
+        """Let go of the file or the connection, and of all lanes. A second call does nothing.
+
+        No set was the end of this process: `crashes` of what it held is 0 again.
+        """
         ...

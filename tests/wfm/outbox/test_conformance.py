@@ -405,6 +405,21 @@ def test_a_suspect_waits_until_nothing_else_is_being_sent(place: Place) -> None:
     place.crash(store)
 
 
+def test_a_process_that_ends_in_order_did_not_die_of_a_suspect(place: Place) -> None:
+    store = place.open()
+    accept(store, events("a"))
+    for _ in range(SUSPECT_CRASHES):
+        take(store)
+        place.crash(store)
+        store = place.open()
+    assert store.advance([], [want()], 0.0) is None  # it waits, and the process ends before it was sent
+    store.close()
+    store = place.open()
+    attempt = take(store)
+    assert (agents(attempt), attempt.unknown, attempt.crashes) == ("a", True, 0)
+    place.crash(store)
+
+
 def test_what_waited_at_a_crash_is_tried_at_once_and_did_not_crash(place: Place) -> None:
     store = place.open()
     accept(store, events("ab"))
