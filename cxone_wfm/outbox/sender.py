@@ -84,6 +84,8 @@ class DurableSender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._state == "forked":  # a child that leaves the block by its own end: that must not be hidden
+            return
         try:
             self.close()
         except OutboxUnavailable as unavailable:

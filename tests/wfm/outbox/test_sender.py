@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -687,6 +688,23 @@ def test_a_forked_child_has_no_sender(store: SqliteStore) -> None:
         os.close(reading)
         sender.enqueue(state("a"))
         assert drained(sender) == (1, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_that_leaves_the_block_ends_as_it_meant_to(store: SqliteStore) -> None:
+    child = None
+    sender = running(store, Cxone())
+    try:
+        with sender.outbox, sender:
+            child = os.fork()
+            if child == 0:
+                sys.exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            sender.enqueue(state("a"))
+            assert drained(sender) == (1, 0)
+    finally:
+        if child == 0:
+            os._exit(7 if isinstance(sys.exc_info()[1], SystemExit) else 1)
 
 
 def test_nothing_is_started_by_making_one(store: SqliteStore) -> None:
