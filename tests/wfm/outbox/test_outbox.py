@@ -260,16 +260,18 @@ def test_the_disk_is_not_filled(
         assert box.why_full() is None
 
 
-@pytest.mark.parametrize("refused", [state("a", 9), report()], ids=["state", "report"])
+@pytest.mark.parametrize("refused", [state("a", 9, reason="long"), report()], ids=["state", "report"])
 def test_it_is_full_for_what_was_refused_until_something_is_accepted(
     store: SqliteStore, refused: AgentState | HistoricalReport
 ) -> None:
-    size = len(refused.to_json())
-    box = outbox(store, limits=Limits(max_bytes=SIZE + size - 1, states_share=1.0, min_free_bytes=0))
+    bytes_kept = SIZE + len(refused.to_json()) - 1
+    share = 0.5 if isinstance(refused, AgentState) else 1.0
+    limits = Limits(max_bytes=int(bytes_kept / share), states_share=share, min_free_bytes=0)
+    box = outbox(store, limits=limits)
     box.enqueue(state("a"))
     assert box.why_full() is None
     with pytest.raises(OutboxFull):
-        box.enqueue_many([refused], timeout=0.0)
+        box.enqueue_many([refused, state("b")], timeout=0.0)
     assert "bytes" in str(box.why_full())
     box.forget("state:ACD:a")
     assert box.why_full() is None

@@ -496,10 +496,11 @@ def test_flush_keeps_no_worker_waiting_while_it_looks_how_it_stands(
         return SimpleNamespace(tally=slow_tally, close=watch.close)
 
     monkeypatch.setattr(store, "watch", slow)
-    with running(store, cxone) as sender:
-        sender.enqueue(state("a"))
-        flushing = Background(lambda: sender.flush(PATIENCE))
-        gate.wait_until_reached()
+    sender = running(store, cxone)
+    sender.enqueue(state("a"))
+    flushing = Background(lambda: sender.flush(PATIENCE))
+    gate.wait_until_reached()
+    with sender:
         sender.enqueue_many([state("a", number) for number in range(1, 5)])
         while store.counts().delivered < 5:
             pass
