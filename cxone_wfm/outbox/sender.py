@@ -160,17 +160,19 @@ class DurableSender:
                 self._stop()
 
     def _wait(self, watch: Watch, timeout: float) -> None:
+        seen = self._recorded
+
+        def has_news() -> bool:
+            return self._recorded != seen or self._state == "closed"
+
         deadline = self._clock.monotonic() + timeout
-        while True:
-            seen = self._recorded
-            if not watch.tally().pending:  # it may ask a server: the workers must not wait for that
+        while watch.tally().pending:  # it may ask a server: the workers must not wait for that
+            left = deadline - self._clock.monotonic()
+            if left <= 0 or self._state == "closed":
                 break
             with self._lock:
-                left = deadline - self._clock.monotonic()
-                if left <= 0 or self._state == "closed":
-                    break
-                if self._recorded == seen:
-                    self._work_done.wait(min(left, self._store.poll_seconds))
+                self._work_done.wait_for(has_news, min(left, self._store.poll_seconds))
+                seen = self._recorded
 
     def _stop(self) -> None:
         """Let the requests on their way end, and the threads."""
