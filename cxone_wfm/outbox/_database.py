@@ -220,8 +220,8 @@ class Database:
             raise OutboxUnavailable("it is closed; open it again")
         if not self._owner.is_in_place():
             raise OutboxUnavailable(
-                f"the lock file of {self.path} was taken away, so another process may own it now; close it and"
-                " open it again"
+                f"the lock file of {self.path} was taken away, so another process may own it now; close it"
+                " and open it again"
             )
         if self._connection is None:
             try:

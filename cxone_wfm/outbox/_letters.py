@@ -29,6 +29,11 @@ def deliver(
             f" SELECT key, digest, event_id, stream, seq, ? FROM event {these} AND key IS NOT NULL",
             (age, place, *part),
         )
+        connection.execute(
+            "UPDATE stream SET last_age = ? WHERE last_age < ?"  # noqa: S608 - our own words
+            f" AND stream IN (SELECT stream FROM event {these})",
+            (age, age, place, *part),
+        )
         connection.execute(f"DELETE FROM event {these}", (place, *part))  # noqa: S608 - our own words
     connection.execute(
         "DELETE FROM ledger WHERE number <= (SELECT max(number) FROM ledger) - ?", (ledger_rows,)
@@ -192,9 +197,10 @@ def forget_keys(connection: sqlite3.Connection, before: float, most: int) -> Non
 
 
 def forget_streams(connection: sqlite3.Connection, before: float, after: str, most: int) -> str:
-    """Forget streams of which all was delivered, the last of it accepted before an age.
+    """Forget streams of which all was delivered before an age, and of which no key is known any more.
 
-    Looks at so many streams after one, and gives the last that it looked at; an empty text at the end.
+    By a stream's last number it is known whether a report is a repetition, so it outlives the keys. Looks at
+    so many streams after one, and gives the last that it looked at; an empty text at the end.
     """
     page = connection.execute(
         "SELECT stream, last_age, last_position FROM stream WHERE stream > ? ORDER BY stream LIMIT ?",
@@ -205,8 +211,10 @@ def forget_streams(connection: sqlite3.Connection, before: float, after: str, mo
         for place in range(len(KINDS))
     ]
     first = min((position for position in firsts if position is not None), default=None)
+    oldest_key = connection.execute("SELECT age FROM ledger ORDER BY number LIMIT 1").fetchone()
+    before = before if oldest_key is None else min(before, oldest_key[0])
     connection.executemany(
-        "DELETE FROM stream WHERE stream = ?",
+        "DELETE FROM stream WHERE stream = ?1 AND NOT EXISTS (SELECT 1 FROM dead WHERE stream = ?1)",
         [
             (stream,)
             for stream, last_age, last_position in page

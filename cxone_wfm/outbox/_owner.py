@@ -123,9 +123,9 @@ class OwnerLock:
             os.pwrite(self._descriptor, json.dumps(text).encode(), 0)
 
     def is_in_place(self) -> bool:
-        """Whether the lock file is the one that is locked here: if not, another process may own the outbox."""
+        """Whether the lock file is still the locked one: if not, another process may own the outbox."""
         try:
-            found = os.stat(self._name, follow_symlinks=False)
+            found = Path(self._name).lstat()
         except OSError:
             return False
         return os.path.samestat(found, os.fstat(self._descriptor))

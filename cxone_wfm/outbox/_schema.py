@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS stream (
   stream TEXT PRIMARY KEY,
   last_seq INTEGER NOT NULL,
   last_position INTEGER NOT NULL,
-  last_age INTEGER NOT NULL         -- the outbox's age then: seconds that it was open
+  last_age INTEGER NOT NULL         -- the outbox's age when last one was accepted or delivered: seconds open
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempt (
   number INTEGER PRIMARY KEY,
@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS dead (
   tries INTEGER NOT NULL,
   died_at REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS dead_stream ON dead (stream);
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 

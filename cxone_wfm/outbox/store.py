@@ -87,9 +87,9 @@ class NewEvent(NamedTuple):
 class Receipt:
     """The event is on stable storage.
 
-    `event_id` is its UUID, which every request that carries it alone has as its X-Request-Id.
-    `seq` is its place in `stream`, from 1. `duplicate`: it had been accepted before, and these are the
-    facts of that earlier event.
+    `event_id` is its UUID, which every request that carries it alone has as its X-Request-Id. `seq` is its
+    place in `stream`, from 1; a stream of which nothing is kept any more begins at 1 again. `duplicate`: it
+    had been accepted before, and these are the facts of that earlier event.
     """
 
     event_id: str

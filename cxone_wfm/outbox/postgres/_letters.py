@@ -364,7 +364,10 @@ def forget_old(
     connection.execute(
         "DELETE FROM stream WHERE stream = ANY(%s)"
         " AND last_at < clock_timestamp() - make_interval(secs => %s)"
-        " AND NOT EXISTS (SELECT FROM event WHERE event.stream = stream.stream)",
+        " AND NOT EXISTS (SELECT FROM event WHERE event.stream = stream.stream)"
+        # By a stream's last number it is known whether a report is a repetition, so it outlives the keys.
+        " AND NOT EXISTS (SELECT FROM ledger WHERE ledger.stream = stream.stream)"
+        " AND NOT EXISTS (SELECT FROM dead WHERE dead.stream = stream.stream)",
         (streams, seconds),
     )
     return streams[-1] if len(streams) == most else ""

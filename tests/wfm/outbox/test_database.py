@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 from support.outbox import (
     AT,
@@ -13,11 +14,13 @@ from support.outbox import (
     accept,
     again,
     agents,
+    dead,
     deliver_all,
     delivered,
     event,
     events,
     is_balanced,
+    report,
     take,
     tally,
     want,
@@ -35,7 +38,9 @@ from cxone_wfm import (
 )
 from cxone_wfm.outbox import _database
 from cxone_wfm.outbox._database import journal_mode
+from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.sqlite import SqliteStore
+from cxone_wfm.outbox.store import Attempt, Outcome
 
 Connect = Callable[..., sqlite3.Connection]
 
@@ -677,6 +682,22 @@ def test_streams_are_forgotten_when_nothing_of_them_is_left(
     for _ in range(4):
         store.upkeep(16 * 86400, AT)
     assert rows(store, "stream") == 0
+    store.close()
+
+
+@pytest.mark.parametrize("ends", [delivered, dead])
+def test_a_stream_is_remembered_as_long_as_a_key_of_it(
+    tmp_path: Path, ends: Callable[[Attempt], Outcome]
+) -> None:
+    store = SqlitePlace(tmp_path).open()
+    (first,) = accept(store, [new := new_event(report())])
+    store.upkeep(0.0, AT)
+    store.upkeep(6.5 * 86400, AT)  # an outage
+    attempt = store.advance([], [want("historical_report")], 0.0)
+    assert attempt is not None
+    store.advance([ends(attempt)], [], 0.0)
+    store.upkeep(13 * 86400, AT)
+    assert accept(store, [new._replace(event_id="another")]) == [attrs.evolve(first, duplicate=True)]
     store.close()
 
 

@@ -665,6 +665,17 @@ def test_keys_and_streams_of_what_was_delivered_are_forgotten_in_time(stores) ->
     assert [each.seq for each in accept(store, [new[0], *events("b")])] == [1, 2]
 
 
+def test_a_stream_is_remembered_as_long_as_a_key_of_it(stores) -> None:
+    clock = Clock()
+    store = stores(monotonic=clock, ledger_seconds=3600.0)
+    accept(store, events("ab"))
+    store.advance([delivered(take(store, most=1))], [], 0.0)
+    store.advance([dead(take(store, most=1))], [], 0.0)
+    admin().execute("UPDATE cxone_wfm_outbox.stream SET last_at = last_at - interval '2 hours'")
+    upkeep(store, clock)
+    assert [each.seq for each in accept(store, events("ab"))] == [2, 2]
+
+
 def test_no_more_keys_are_remembered_than_wanted(stores) -> None:
     clock = Clock()
     store = stores(monotonic=clock, ledger_rows=3)
