@@ -29,9 +29,10 @@ def prepare_folder(path: Path) -> None:
     `ConfigurationError` where that cannot be, where the file is a link or no file, where everybody may write
     into the folder, or where it lies on a file system of the network or in user space.
     """
+    _try_to_lock()  # before anything is made that cannot be used
     folder = path.parent
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(folder)
         mode = folder.stat().st_mode
     except OSError as error:
         raise ConfigurationError([f"the outbox's folder {folder} cannot be used: {error.strerror}"]) from None
@@ -50,6 +51,13 @@ def prepare_folder(path: Path) -> None:
         )
     if problems:
         raise ConfigurationError(problems)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it and what is missing above it, each for its owner alone and found again after a power cut."""
+    for each in reversed([each for each in (folder, *folder.parents) if not each.is_dir()]):
+        each.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(each.parent)
 
 
 def _make_private(path: Path) -> list[str]:
@@ -97,18 +105,11 @@ class OwnerLock:
 
     def __init__(self, path: Path) -> None:
         """Take it. Raises `OutboxLockedError` where another process has it, or this one a second time."""
-        try:
-            import fcntl  # here, for Windows has none  # noqa: PLC0415
-        except ImportError:
-            raise ConfigurationError(
-                ["an outbox in a file needs POSIX file locks, which this platform has not; use PostgreSQL"]
-            ) from None
+        try_to_lock = _try_to_lock()
         self._name = f"{path}.lock"
         self._descriptor = _open_lock(self._name)
         tries, pause = 1, threading.Event()
-        while not (
-            _is_taken(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB) and self.is_in_place()
-        ):
+        while not (_is_taken(try_to_lock, self._descriptor) and self.is_in_place()):
             owner = _read_owner(self._descriptor)
             os.close(self._descriptor)
             if tries == _TRIES:
@@ -146,9 +147,20 @@ def _open_lock(name: str) -> int:
         raise ConfigurationError([f"the lock file {name} cannot be opened: {error.strerror}"]) from None
 
 
-def _is_taken(lock: Callable[[int, int], None], descriptor: int, how: int) -> bool:
+def _try_to_lock() -> Callable[[int], None]:
+    """What locks a file or raises an `OSError` at once. `ConfigurationError` where nothing does."""
     try:
-        lock(descriptor, how)
+        import fcntl  # here, for Windows has none  # noqa: PLC0415
+    except ImportError:
+        raise ConfigurationError(
+            ["an outbox in a file needs POSIX file locks, which this platform has not; use PostgreSQL"]
+        ) from None
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_taken(lock: Callable[[int], None], descriptor: int) -> bool:
+    try:
+        lock(descriptor)
     except OSError:
         return False
     return True

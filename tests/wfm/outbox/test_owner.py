@@ -14,11 +14,25 @@ import pytest
 from cxone_wfm import ConfigurationError, OutboxLockedError
 from cxone_wfm.outbox import _owner
 from cxone_wfm.outbox._owner import Ballast, OwnerLock, prepare_folder, sync_folder
+from cxone_wfm.outbox.sqlite import SqliteStore
 
 
 def test_a_missing_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    prepare_folder(tmp_path / "new" / "outbox.db")
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    prepare_folder(tmp_path / "new" / "newer" / "outbox.db")
+    for made in (tmp_path / "new", tmp_path / "new" / "newer"):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+def test_each_folder_that_is_made_is_found_again_after_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[Path, bool]] = []
+    newer = tmp_path / "new" / "newer"
+    monkeypatch.setattr(_owner, "sync_folder", lambda folder: synced.append((folder, newer.exists())))
+    prepare_folder(newer / "outbox.db")
+    assert synced == [(tmp_path, False), (tmp_path / "new", True)]
+    prepare_folder(newer / "outbox.db")
+    assert len(synced) == 2
 
 
 def problems(path: Path) -> tuple[str, ...]:
@@ -158,11 +172,11 @@ def test_a_lock_file_that_is_removed_while_it_is_locked_is_locked_anew(
     file = tmp_path / "outbox.db.lock"
     is_taken, locked = _owner._is_taken, []
 
-    def removed_once(lock: Callable[[int, int], None], descriptor: int, how: int) -> bool:
+    def removed_once(lock: Callable[[int], None], descriptor: int) -> bool:
         if not locked:
             file.unlink()  # by the one who had it before, or a cleaner of old files
         locked.append(os.fstat(descriptor).st_ino)
-        return is_taken(lock, descriptor, how)
+        return is_taken(lock, descriptor)
 
     monkeypatch.setattr(_owner, "_is_taken", removed_once)
     lock = OwnerLock(tmp_path / "outbox.db")
@@ -197,8 +211,12 @@ def test_a_lock_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
 
 def test_without_posix_locks_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.delattr(os, "major")  # Windows has not this either
     with pytest.raises(ConfigurationError, match="POSIX file locks"):
         OwnerLock(tmp_path / "outbox.db")
+    with pytest.raises(ConfigurationError, match="POSIX file locks"):
+        SqliteStore(tmp_path / "new" / "outbox.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_does_not_keep_the_owner_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
