@@ -68,7 +68,10 @@ def test_states_differ_in_agent_moment_event_or_reason() -> None:
 
 def test_reports_differ_in_kind_interval_or_content() -> None:
     records = [report(), report(1), report(active=1), report(version="1")]
-    assert len({new_event(each).key for each in records}) == 4
+    activity = AgentActivityReport(
+        acd_type="Generic", start_date=NOON, end_date=NOON + timedelta(minutes=15), report_data=[]
+    )
+    assert len({new_event(each).key for each in [*records, activity]}) == 5
     assert {new_event(each).stream for each in (records[0], *records[2:])} == {new_event(records[0]).stream}
     assert all(new_event(each).key_is_content for each in records)
     assert new_event(report()).key == new_event(report()).key
