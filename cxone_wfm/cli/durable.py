@@ -9,6 +9,7 @@ from contextlib import closing
 from types import FrameType, TracebackType
 
 import attrs
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..client import WfmClient
@@ -113,14 +114,15 @@ def _close(sender: DurableSender) -> None:
 
 
 def _progress(output: Output) -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
+    """A bar on a terminal, nothing elsewhere: not even the empty line that older releases of rich print."""
+    shown = output.console.is_terminal and not output.as_json
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=output.console,
-        disable=output.as_json or not output.console.is_terminal,
+        console=output.console if shown else Console(quiet=True),
+        disable=not shown,
         transient=True,
     )
 
