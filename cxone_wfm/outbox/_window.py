@@ -28,8 +28,9 @@ class Row(NamedTuple):
     size: int
 
 
-Load = Callable[[int, int, str | None], list[Row]]
-"""(after, limit, stream) -> pending rows beyond a position, in order; of one stream only, if it is given."""
+Load = Callable[[int, int, int, str | None], list[Row]]
+"""(after, last, limit, stream) -> pending rows beyond a position and up to one, in order; of one stream only,
+if it is given."""
 
 
 class Window:
@@ -79,9 +80,9 @@ class Window:
         if not queue and stream in self._cut:
             after = self._cut.pop(stream)
             queue = self._queues[stream] = deque()
-            for each in self._load(after, DEEP + 1, stream):
-                if each.position <= self._read_to:  # what comes later is read in its turn
-                    self._keep(each, queue)
+            # What comes later is read in its turn: to look for it now would be to read the whole backlog.
+            for each in self._load(after, self._read_to, DEEP + 1, stream):
+                self._keep(each, queue)
         if queue:
             heapq.heappush(self._heads, (queue[0].position, stream))
         else:
@@ -92,7 +93,7 @@ class Window:
         for _ in range(1 if patient else MOST_CHUNKS):
             if self._heads or self._read_to >= self._last or (patient and self._rows >= ENOUGH):
                 break
-            rows = self._load(self._read_to, CHUNK, None)
+            rows = self._load(self._read_to, self._last, CHUNK, None)
             for row in rows:
                 self._read(row)
             self._read_to = rows[-1].position if len(rows) == CHUNK else self._last

@@ -117,11 +117,11 @@ class SqliteStore:
         place = KINDS.index(kind)
         (last,) = connection.execute("SELECT max(position) FROM event WHERE kind = ?", (place,)).fetchone()
 
-        def load(after: int, limit: int, stream: str | None) -> list[Row]:
+        def load(after: int, last: int, limit: int, stream: str | None) -> list[Row]:
             only, values = ("", ()) if stream is None else ("AND stream = ?", (stream,))
             found = connection.execute(
-                f"{SELECT_ROW} kind = ? AND position > ? {only} ORDER BY position LIMIT ?",
-                (place, after, *values, limit),
+                f"{SELECT_ROW} kind = ? AND position > ? AND position <= ? {only} ORDER BY position LIMIT ?",
+                (place, after, last, *values, limit),
             )
             return list(map(Row._make, found))
 

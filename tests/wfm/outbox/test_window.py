@@ -13,11 +13,12 @@ class Backlog:
 
     def __init__(self, streams: str, size: int = 1) -> None:
         self.rows = [Row(position, stream, size) for position, stream in enumerate(streams, start=1)]
-        self.loads: list[tuple[int, int, str | None]] = []
+        self.loads: list[tuple[int, int, int, str | None]] = []
 
-    def load(self, after: int, limit: int, stream: str | None) -> list[Row]:
-        self.loads.append((after, limit, stream))
-        return [row for row in self.rows if row.position > after and stream in {None, row.stream}][:limit]
+    def load(self, after: int, last: int, limit: int, stream: str | None) -> list[Row]:
+        self.loads.append((after, last, limit, stream))
+        found = [row for row in self.rows if after < row.position <= last and stream in {None, row.stream}]
+        return found[:limit]
 
     def window(self, held: list[Row] | None = None) -> Window:
         return Window(self.load, len(self.rows), held or [])
@@ -83,7 +84,7 @@ def test_a_long_backlog_is_read_as_far_as_it_is_needed() -> None:
     backlog = Backlog("abcd" * 100)
     window = backlog.window()
     assert streams(window.take(4, 99, patient=False)) == "abcd"
-    assert [after for after, _, _ in backlog.loads] == [0]
+    assert [after for after, _, _, _ in backlog.loads] == [0]
 
 
 @pytest.mark.usefixtures("small")
@@ -117,6 +118,17 @@ def test_a_deep_stream_is_read_again_where_it_was_cut() -> None:
             window.free(row)
     assert [row.position for row in seen if row.stream == "a"] == [*range(1, 11), 12, 13, 14]
     assert len(seen) == 14
+
+
+@pytest.mark.usefixtures("small")
+def test_to_read_a_deep_stream_again_costs_no_more_than_what_was_read_once() -> None:
+    backlog = Backlog("aaaaab" + "c" * 1000)
+    window = backlog.window()
+    for _ in range(3):
+        for row in window.take(1, 99, patient=False):
+            window.free(row)
+    again = [(after, last) for after, last, _, stream in backlog.loads if stream == "a"]
+    assert again == [(3, 4)]
 
 
 @pytest.mark.parametrize("seed", range(60))
