@@ -100,10 +100,12 @@ class Model:
         self.pending.append(kept)
 
     def restart(self, *, crash: bool) -> None:
-        """Forget times; what was being sent may have arrived."""
+        """Forget times; what was being sent may have arrived. An end in order breaks a row of crashes."""
         alone = sum(group.sending for group in self.groups) == 1
         self.asked = None
         for group in self.groups:
             if group.sending:
-                group.unknown, group.crashes = True, group.crashes + (crash and (alone or not group.suspect))
+                group.unknown, group.crashes = True, group.crashes + (alone or not group.suspect)
+            if not crash:
+                group.crashes = 0
             group.sending, group.not_before = False, 0.0
