@@ -115,6 +115,11 @@ class _Job(Generic[_Result]):
             self.result = [self.work(connection)]
         except OutboxError as error:  # refused before it wrote anything
             self.fail(error)
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            self.fail(error)  # it is this caller's, whoever commits for it
+            raise
 
     def fail(self, error: BaseException) -> None:
         self.error = error
@@ -275,7 +280,7 @@ class Database:
                 job.fail(error)
         except BaseException as error:
             self._settle(jobs, error, number)
-            if not isinstance(error, sqlite3.Error):
+            if not isinstance(error, Exception):  # an interrupt of the thread that commits
                 raise
         else:
             self._content.committed(done=True)
@@ -289,7 +294,7 @@ class Database:
         full = isinstance(error, sqlite3.Error) and _FULL in str(error)
         if full:
             self.ballast.drop()
-        reason = f"{self.path}: {error}"
+        reason = f"{self.path}: {str(error) or type(error).__name__}"
         failure: OutboxError = OutboxFull(reason) if full else OutboxUnavailable(reason)
         done = False
         try:

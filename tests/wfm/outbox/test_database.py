@@ -591,6 +591,24 @@ def test_a_failure_in_a_shared_commit_is_everybodys(store: SqliteStore, disk: Di
     assert store.counts().accepted == 0
 
 
+def test_an_unforeseen_error_is_raised_to_the_caller_whose_it_is(store: SqliteStore) -> None:
+    gate, database = Gate(), store._database
+    first = Background(lambda: database.write(lambda _: gate()))
+    gate.wait_until_reached()
+    waiting: list[Background] = []
+    for use in (lambda: accept(store, events("a")), lambda: database.write(lambda _: bytes(-1))):
+        waiting.append(Background(use))
+        while len(database._waiting) < len(waiting):
+            pass
+    gate.open()
+    first.outcome()
+    accepted, failed = (each.outcome() for each in waiting)
+    assert isinstance(accepted, OutboxUnavailable)
+    assert isinstance(failed, ValueError)
+    assert store.counts().accepted == 0
+    assert accept(store, events("a"))[0].seq == 1
+
+
 # --- fork ---------------------------------------------------------------------------------------------
 
 
