@@ -33,8 +33,10 @@ MOST_WAITING = 16
 """With so many sets to be tried again, a probe is one of them, not one more event."""
 ENVELOPE = len(b'{"agentStateList":[]}')
 _DETAIL = 2048
-_NOT_TAKEN = (408, 425, 503)
-"""Statuses of a `ServerError` that say that the request was not taken. All this is our choice."""
+_TOO_EARLY = 425
+"""The one status of a `ServerError` that says that the request was not looked at (RFC 8470). A gateway may
+answer 408 or 503 after it had passed the request on, and the vendor says nothing of it. All this is our
+choice."""
 
 
 def is_configuration(error: Exception) -> bool:
@@ -51,7 +53,7 @@ def may_have_arrived(error: Exception) -> bool:
     if getattr(error, "no_token", False) or isinstance(error, NotSentError):
         return False
     if isinstance(error, ServerError):
-        return error.status not in _NOT_TAKEN
+        return error.status != _TOO_EARLY
     return not isinstance(error, APIError)
 
 
