@@ -32,6 +32,7 @@ Messages never hold a secret, are never empty, and say what to do. The data is i
 the attributes, so a program need not read the text.
 """
 
+import os
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -145,7 +146,10 @@ class OutboxFull(OutboxError):  # noqa: N818 - the state of the outbox, not a mi
 
 
 class OutboxUnavailable(OutboxError):  # noqa: N818 - the state of the outbox, not a mistake
-    """The store cannot be read or written now. Nothing was accepted. `reason` says why, in words."""
+    """The store cannot be read or written now. Nothing was accepted. `reason` says why, in words.
+
+    But for its subclass `EnqueueOutcomeUnknown`, which says that something may have been.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -166,7 +170,7 @@ class EnqueueOutcomeUnknown(OutboxUnavailable):
 
 
 class OutboxLockedError(OutboxError):
-    """Another process has this outbox open. `pid` is that process, None where it cannot be read."""
+    """A process has this outbox open, maybe this very one. `pid` is its number, None if it cannot be read."""
 
     def __init__(self, path: str, pid: int | None) -> None:
         super().__init__(path, pid)
@@ -175,6 +179,8 @@ class OutboxLockedError(OutboxError):
 
     def __str__(self) -> str:
         owner = "another process" if self.pid is None else f"process {self.pid}"
+        if self.pid == os.getpid():
+            return f"the outbox {self.path} is open in this process already: use that one, or close it first"
         return (
             f"the outbox {self.path} is open in {owner}. One process owns it: end that one, or use another"
             " path; several processes share an outbox on PostgreSQL"

@@ -55,6 +55,8 @@ def new_event(record: EventRecord, dedupe_key: str | None = None) -> NewEvent:
     event = _event(record, event_id)
     if dedupe_key is None:
         return event
+    if not isinstance(dedupe_key, str):
+        raise TypeError(f"dedupe_key must be a text, not {type(dedupe_key).__name__}")
     key = _OF_THE_CALLER + _hash(dedupe_key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return event._replace(key=key, key_is_content=False)
 

@@ -139,7 +139,8 @@ def test_success_delivers_all() -> None:
 
 
 UNKNOWN = [OutcomeUnknownError("x"), SuspectAnswerError("x"), api(ServerError, 500), api(ServerError, 502),
-           api(ServerError, 504), api(ServerError, 503), api(ServerError, 408), RuntimeError("a bug")]  # fmt: skip
+           api(ServerError, 504), api(ServerError, 503), api(ServerError, 408),
+           RuntimeError("a bug")]  # fmt: skip
 KNOWN = [
     NotSentError("x"),
     CertificateError("x"),

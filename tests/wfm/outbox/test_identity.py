@@ -118,3 +118,8 @@ def test_a_record_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -
         ValidationError, match=f"found a document of {size + 1} bytes, expected at most {size} bytes"
     ):
         new_event(state("aa"))
+
+
+def test_a_key_that_is_no_text_is_refused_in_words() -> None:
+    with pytest.raises(TypeError, match="dedupe_key must be a text, not int"):
+        new_event(state("a"), 5)  # type: ignore[arg-type]
