@@ -1,5 +1,6 @@
 """Durable delivery: what `enqueue` has accepted is delivered, or found among the dead letters.
 
+>>> from datetime import datetime, timezone
 >>> from cxone_wfm import AgentState, WfmClient
 >>> from cxone_wfm.outbox import DurableSender, Outbox
 >>> with (                                                                     # doctest: +SKIP
@@ -7,7 +8,9 @@
 ...     Outbox.open("wfm-outbox.db") as outbox,
 ...     DurableSender(wfm, outbox) as sender,
 ... ):
-...     receipt = sender.enqueue(AgentState(login_id="a@b.example", acd_id="Tenant", event_code="READY", ...))
+...     now = datetime.now(timezone.utc)
+...     state = AgentState(login_id="a@b.example", acd_id="Acd", event_code="READY", event_utc_time=now)
+...     receipt = sender.enqueue(state)
 ...     result = sender.flush(timeout=10)
 """
 

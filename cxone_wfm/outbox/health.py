@@ -13,8 +13,8 @@ class SenderHealth:
     """`status` is "ok", "degraded" or "blocked".
 
     Degraded: it mends by itself, or waits for you without stopping anything. Blocked: some kind of event is
-    not delivered, or none is accepted, until somebody corrects what the sentences in `causes` name. Nothing
-    is lost meanwhile.
+    not delivered, or none is accepted, until what the sentences in `causes` name is corrected: by somebody,
+    or by itself, as where the disk failed for a second. Nothing is lost meanwhile.
     """
 
     status: Literal["ok", "degraded", "blocked"]
@@ -47,6 +47,7 @@ class SenderCounters:
 class FlushResult:
     """What became of the events that were pending when `flush()` or `close()` was called.
 
+    `dead` are those that became dead letters, and those of a stream that was forgotten meanwhile.
     `pending` are those that are neither delivered nor dead yet. `timed_out`: the time was over before
     there were none.
     """

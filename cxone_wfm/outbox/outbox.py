@@ -107,11 +107,11 @@ class Outbox:
         """Accept one record. When this returns, it is on stable storage: it will be delivered or found dead.
 
         `dedupe_key`: a name of the event of your own, instead of what the record says. `timeout`: seconds to
-        wait for room, or for a store that fails.
+        wait for room, or for a store that fails. A sync that has begun is waited for, however slow the disk.
 
         Raises `OutboxFull` or `OutboxUnavailable` after that time: it was not accepted.
         `EnqueueOutcomeUnknown`: enqueue it again. `ConflictingDuplicateError`: the key is known with other
-        data. `TypeError`: this is no record that can be delivered later.
+        data. `TypeError`: this is no record that can be delivered later, or the key is no text.
         """
         return self._accept([new_event(record, dedupe_key)], timeout)[0]
 

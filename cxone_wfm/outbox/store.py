@@ -228,7 +228,7 @@ class Counts:
 
 @frozen(kw_only=True)
 class Tally:
-    """What became of the events that were pending when the watch began."""
+    """What became of the events that were pending when the watch began. Forgotten ones count as dead."""
 
     delivered: int
     pending: int
