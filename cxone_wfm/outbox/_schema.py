@@ -96,12 +96,16 @@ class Counters:
         if not self._changed:
             return None
         number = self.add("transaction")
+        self.save(connection)
+        return number
+
+    def save(self, connection: sqlite3.Connection) -> None:
+        """Write those that changed. This is no transaction that anybody asks for."""
         connection.executemany(
             "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             [(name, self._values[name]) for name in self._changed],
         )
         self._changed.clear()
-        return number
 
     def pending(self, kind: EventKind, items: int, size: int) -> None:
         """So many events and bytes more, or less, are pending."""

@@ -100,7 +100,7 @@ class SqliteStore:
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
         self._counters = Counters(connection)
-        self._in_file = self._counters["transaction"]  # before anything below counts as one
+        self._in_file = self._counters["transaction"]  # nothing below changes it: opening may fail halfway too
         if self._counters["dirty"]:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
@@ -111,7 +111,7 @@ class SqliteStore:
         self._gave.clear()  # a failed transaction's attempts did not reach anybody
         self._sets = Sets(connection, self._counters, self._given, restarted=not self._opened)
         self._windows = {kind: self._window(connection, kind) for kind in KINDS}
-        self._counters.write(connection)
+        self._counters.save(connection)
 
     def _window(self, connection: sqlite3.Connection, kind: EventKind) -> Window:
         place = KINDS.index(kind)

@@ -392,6 +392,26 @@ def test_a_watch_is_told_of_a_delivery_whose_commit_could_not_be_seen(
     assert watch.tally() == tally(2, 0, 0)
 
 
+@pytest.mark.parametrize("was_done", [False, True])
+def test_an_opening_that_fails_halfway_does_not_hide_what_was_done_before(
+    store: SqliteStore, disk: Disk, was_done: bool
+) -> None:
+    accept(store, events("ab"))
+    store.advance([again(take(store, most=1), 1e9)], [], 0.0)  # opening the file writes such a set anew
+    attempt, watch = take(store, most=1), store.watch()
+    disk.fail("COMMIT", after=was_done)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        with pytest.raises(EnqueueOutcomeUnknown):
+            store.advance([delivered(attempt)], [], 0.0)
+    disk.fail("COMMIT", after=True)  # of the opening
+    with pytest.raises(OutboxUnavailable, match="cannot be opened again"):
+        store.upkeep(0.0, AT)
+    for _ in range(2):
+        store.advance([delivered(attempt)], [], 0.0)
+        assert watch.tally() == tally(1, 1, 0)
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_an_outcome_that_failed_to_be_recorded_is_recorded_the_next_time(
     store: SqliteStore, disk: Disk, *, after: bool
