@@ -100,7 +100,7 @@ class SqliteStore:
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
         self._counters = Counters(connection)
-        self._in_file = self._counters["transaction"]  # nothing below changes it: opening may fail halfway too
+        self._in_file = self._counters["transaction"]  # nothing below changes it: this may fail halfway
         if self._counters["dirty"]:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
