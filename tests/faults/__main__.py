@@ -9,7 +9,19 @@ from subprocess import run as run_command
 
 from faults.report import Outcome, from_json, say
 
-PUSH = ("teeth", "kill", "syscalls", "power", "clocks", "secrets", "shutdown", "poison", "fence", "tokens")
+PUSH = (
+    "teeth",
+    "kill",
+    "syscalls",
+    "power",
+    "clocks",
+    "secrets",
+    "shutdown",
+    "poison",
+    "fence",
+    "tokens",
+    "commits",
+)
 ONLY_FULL = ("disk", "partition", "storm", "soak", "failover")
 ALONE = ("soak", "storm", "failover")
 """What measures time or memory, and is therefore not run beside another."""
