@@ -71,6 +71,11 @@ class Sets:
         """The rows of all sets of a kind."""
         return [row for each in self if each.kind == kind for row in each.rows]
 
+    @property
+    def were_asked_for(self) -> bool:
+        """Whether this process asked for work: one that only accepts events says nothing of what kills."""
+        return self._first_asked is not None
+
     def due(self, kind: EventKind, now: float) -> EventSet | None:
         """The set to be tried next."""
         if self._first_asked is None:

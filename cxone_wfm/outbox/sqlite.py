@@ -330,11 +330,14 @@ class SqliteStore:
     def close(self) -> None:
         """See `Store`. Sets that are still being sent are given out again by the next opener.
 
-        This process does not die of any of them, so their dirty starts are counted anew.
+        Where this process was asked for work, it does not die of any: their dirty starts are counted anew.
         """
 
         def last(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE attempt SET sending = 0, unknown = unknown OR sending, crashes = 0")
+            connection.execute(
+                "UPDATE attempt SET sending = 0, unknown = unknown OR sending, crashes = crashes * ?",
+                (not self._sets.were_asked_for,),
+            )
             self._counters.add("dirty", -1)
             self._counters.write(connection)
 

@@ -356,6 +356,6 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of the file or the connection, and of all lanes. A second call does nothing.
 
-        No set was the end of this process: `crashes` of what it held is 0 again.
+        Where it was asked for work, no set was the end of this process: `crashes` of what it held is 0 again.
         """
         ...

@@ -102,10 +102,10 @@ class Model:
     def restart(self, *, crash: bool) -> None:
         """Forget times; what was being sent may have arrived. An end in order breaks a row of crashes."""
         alone = sum(group.sending for group in self.groups) == 1
-        self.asked = None
+        survived, self.asked = self.asked is not None and not crash, None
         for group in self.groups:
             if group.sending:
                 group.unknown, group.crashes = True, group.crashes + (alone or not group.suspect)
-            if not crash:
+            if survived:
                 group.crashes = 0
             group.sending, group.not_before = False, 0.0

@@ -420,6 +420,19 @@ def test_a_process_that_ends_in_order_did_not_die_of_a_suspect(place: Place) -> 
     place.crash(store)
 
 
+def test_a_process_that_only_accepts_says_nothing_of_what_kills(place: Place) -> None:
+    store = place.open()
+    accept(store, events("a"))
+    take(store)
+    place.crash(store)
+    store = place.open()
+    accept(store, events("a"))
+    store.close()
+    store = place.open()
+    assert take(store).crashes == 1
+    place.crash(store)
+
+
 def test_what_waited_at_a_crash_is_tried_at_once_and_did_not_crash(place: Place) -> None:
     store = place.open()
     accept(store, events("ab"))
