@@ -52,7 +52,7 @@ class Disk:
         disk = self
 
         class Failing(sqlite3.Connection):
-            def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+            def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
                 if statement != "COMMIT" or disk.commit is None:
                     return super().execute(statement, *values)  # type: ignore[arg-type]
                 super().execute("COMMIT" if disk.commit == "done" else "ROLLBACK")
@@ -85,7 +85,7 @@ class Life:
         with self.patched():
             self.store = SqliteStore(path, ballast_bytes=0)
 
-    def patched(self) -> "patch[object]":
+    def patched(self) -> contextlib.AbstractContextManager[object]:
         """While the disk may fail."""
         return patch.object(sqlite3, "connect", self.disk.connect)
 

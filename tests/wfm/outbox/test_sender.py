@@ -721,6 +721,7 @@ def test_starting_over_refuses_everything(store: SqliteStore) -> None:
     for use in (lambda: sender.enqueue(state("a")), lambda: sender.outbox.enqueue(state("a")), sender.close):
         with pytest.raises(ForkedOutboxError):
             use()
+    sender.__exit__(None, None, None)  # the end of a block is no use of it
 
 
 def test_an_observer_is_told_of_every_try_and_of_the_counters(
