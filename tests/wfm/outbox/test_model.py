@@ -160,7 +160,6 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.store.close()
         self.store = self.place.open()
-        self.store.advance([], [], 0.0)  # on PostgreSQL who has not asked for work yet owns none
         self.model.restart(crash=crash)
         self.given.clear()
         self.now = 0.0
