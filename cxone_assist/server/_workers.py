@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import ssl as ssl_module
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -172,8 +172,9 @@ class _Workers:
             with suppress(KeyboardInterrupt):
                 starts.send(None)
                 starts.close()
-                while not wait([self._life], LOOK_SECONDS):
-                    pass
+                parent_gone: Sequence[object] = ()
+                while not parent_gone:
+                    parent_gone = wait([self._life], LOOK_SECONDS)
             try:
                 server.close(self._drain_seconds)
             except KeyboardInterrupt:
