@@ -166,7 +166,7 @@ def call(
     """
     with _extras_needed():
         from .call import call as run_call  # here, for it needs the extra `server`  # noqa: PLC0415
-        from .call import read_audio  # noqa: PLC0415
+        from .call import read_audio  # likewise  # noqa: PLC0415
     output = Output.make(as_json=as_json)
     try:
         audio = read_audio(wav, agent_wav)

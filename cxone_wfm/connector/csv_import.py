@@ -236,7 +236,7 @@ class _UnclearTimeError(Exception):
 
 def _moment(text: str, mapping: CsvMapping) -> datetime:
     from dateutil.parser import isoparse  # here, for it is slow to import  # noqa: PLC0415
-    from dateutil.tz import datetime_ambiguous, datetime_exists  # noqa: PLC0415
+    from dateutil.tz import datetime_ambiguous, datetime_exists  # likewise  # noqa: PLC0415
 
     shape = mapping.interval_format
     moment = isoparse(text) if shape is None else datetime.strptime(text, shape)  # noqa: DTZ007 - the zone follows

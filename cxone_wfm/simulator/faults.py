@@ -50,7 +50,7 @@ def _are_headers(value: object) -> bool:
     )
 
 
-_code = _must_be("an HTTP status from 200 to 599", lambda v: type(v) is int and 200 <= v <= 599)  # noqa: PLR2004
+_code = _must_be("an HTTP status from 200 to 599", lambda v: type(v) is int and 200 <= v <= 599)  # noqa: PLR2004 - HTTP's own numbers
 _seconds = _must_be("a number of seconds from 0", lambda v: _is_number(v) and 0 <= v < float("inf"))
 _rate = _must_be("a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
 _size = _must_be("a whole number of bytes from 2", lambda v: type(v) is int and v >= 2)  # noqa: PLR2004 - "[]"

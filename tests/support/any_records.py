@@ -12,7 +12,7 @@ from cxone_wfm._wire import wire_fields
 _TEN = datetime(2024, 4, 17, 10, tzinfo=timezone.utc)
 _MOMENTS = st.integers(-40, 40).map(lambda step: _TEN + step * timedelta(seconds=450)) | st.datetimes(
     min_value=datetime(1, 1, 1),  # noqa: DTZ001 - the zone is beside it
-    max_value=datetime(9999, 12, 31),  # noqa: DTZ001
+    max_value=datetime(9999, 12, 31),  # noqa: DTZ001 - naive on purpose
     timezones=st.just(timezone.utc),
 )
 _IDS = st.sampled_from(["8057", "8056", " 1", "\x1b[31m"]) | st.text(

@@ -386,10 +386,10 @@ def main() -> None:
         seed=wanted.seed,
         day=wanted.day,
     )
-    print(f"{len(day.contacts)} contacts, {len(day.spans)} spans of agents' time, {len(day.queues)} queues")  # noqa: T201
+    print(f"{len(day.contacts)} contacts, {len(day.spans)} spans of agents' time, {len(day.queues)} queues")  # noqa: T201 - a command
     began = time.perf_counter()
     expected = count(day)
-    print(f"counted by brute force in {time.perf_counter() - began:.1f} s")  # noqa: T201
+    print(f"counted by brute force in {time.perf_counter() - began:.1f} s")  # noqa: T201 - a command
     luck = random.Random(wanted.seed)
     contacts, spans = list(map(contact_record, day.contacts)), list(map(span_record, day.spans))
     for order in ("as made", "shuffled"):
@@ -398,7 +398,7 @@ def main() -> None:
             luck.shuffle(spans)
         found = as_sent(all_at_once(day, contacts, spans))
         wrong = [start for start in expected if found.get(start) != expected[start]]
-        print(  # noqa: T201
+        print(  # noqa: T201 - a command
             f"{order}: {len(expected)} intervals, {figures(expected.values())} figures compared,"
             f" {len(wrong)} intervals differ {wrong[:3]}"
         )

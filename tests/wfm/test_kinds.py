@@ -45,7 +45,7 @@ REFUSED = {
     "Milliseconds": [-1, 2**53 + 1, 1.0, True, None],
     "Seconds": [-1, -1e-300, 2**53 + 1, float("nan"), float("inf"), True, "1", None],
     "Percent": [-1, 100.001, float("nan"), False, None],
-    "Instant": [datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=tzutc()), "2024-01-01T00:00:00Z", None],  # noqa: DTZ001
+    "Instant": [datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=tzutc()), "2024-01-01T00:00:00Z", None],  # noqa: DTZ001 - naive on purpose
     "SecretText": ["text", Secret("\ud800"), None, 1],
     "AnyJson": [float("nan"), {1}, "\ud800"],
     "Extra": [[], None, {1: 1}, {"a": float("nan")}],
@@ -94,7 +94,7 @@ def test_a_kind_refuses_the_rest_and_its_fault_has_words(name, value):
         (object, "a Python type"),
         (datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01T00:00:00.000Z"),
         (datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=2))), "2024-01-01T00:00:00+02:00"),
-        (datetime(2024, 1, 1), "2024-01-01T00:00:00, a time without its offset"),  # noqa: DTZ001
+        (datetime(2024, 1, 1), "2024-01-01T00:00:00, a time without its offset"),  # noqa: DTZ001 - naive on purpose
     ],
 )
 def test_what_was_found_is_said_in_the_words_of_json_and_cut_short(value, words):

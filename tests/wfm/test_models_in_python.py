@@ -114,7 +114,7 @@ def test_a_datetime_of_another_class_becomes_a_plain_one():
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (datetime(2024, 4, 17, 12), "2024-04-17T12:00:00, a time without its offset"),  # noqa: DTZ001
+        (datetime(2024, 4, 17, 12), "2024-04-17T12:00:00, a time without its offset"),  # noqa: DTZ001 - naive on purpose
         (datetime(2024, 4, 17, 12, tzinfo=Odd()), "2024-04-17T12:00:00, a time without its offset"),
         (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "0001-01-01T00:00:00+14:00"),
         (NotATime(2024, 4, 17, tzinfo=UTC), None),

@@ -37,7 +37,7 @@ ascii_only = st.characters(max_codepoint=127)
 note = st.text(letters, max_size=30)
 moments = st.datetimes(
     min_value=datetime(1, 1, 3),  # noqa: DTZ001 - the zone is drawn beside it
-    max_value=datetime(9999, 12, 29),  # noqa: DTZ001
+    max_value=datetime(9999, 12, 29),  # noqa: DTZ001 - naive on purpose
     timezones=st.timezones() | st.just(timezone.utc),
 )
 numbers = st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False)

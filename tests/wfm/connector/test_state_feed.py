@@ -232,7 +232,7 @@ def test_times_come_out_in_utc_whatever_zone_they_came_in():
 @pytest.mark.parametrize("call", [lambda f, now: f.snapshot(now, []), StateFeed.change, StateFeed.due])
 def test_a_time_without_a_zone_is_refused(call):
     with pytest.raises(ValueError, match="2024-04-17T10:00:00 has no time zone: give it its tzinfo"):
-        call(feed_of(), datetime(2024, 4, 17, 10))  # noqa: DTZ001
+        call(feed_of(), datetime(2024, 4, 17, 10))  # noqa: DTZ001 - naive on purpose
 
 
 def test_a_clock_set_back_stops_nothing_and_no_state_is_dated_before_the_one_before():
@@ -541,7 +541,7 @@ def test_a_name_that_an_agent_state_cannot_hold_is_refused_when_the_feed_is_made
         ({"login_id": ""}, "login_id", "''"),
         ({"event_code": 30}, "event_code", "30"),
         ({"reason_code": 7}, "reason_code", "7"),
-        ({"since": datetime(2024, 4, 17)}, "since", "2024-04-17T00:00:00, a time without its offset"),  # noqa: DTZ001
+        ({"since": datetime(2024, 4, 17)}, "since", "2024-04-17T00:00:00, a time without its offset"),  # noqa: DTZ001 - naive on purpose
     ],
 )
 def test_a_status_is_checked_when_it_is_built(changes, path, found):
