@@ -36,6 +36,13 @@ def floors(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Every fault that the outbox is to survive, in full: about an hour. Needs strace and PostgreSQL."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "faults", "--full", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """How fast the hot paths are, as ratios in one run."""
     session.install("-e", ".[dev]")
@@ -43,3 +50,4 @@ def benchmarks(session: nox.Session) -> None:
     session.run("python", "benchmarks/imports.py")
     session.run("python", "benchmarks/state_feed.py")
     session.run("python", "benchmarks/aggregation.py")
+    session.run("python", "benchmarks/outbox.py")

@@ -83,13 +83,17 @@ class Calls:
         *,
         attempts: int | None = None,
         deadline: float | None = None,
+        request_id: str | None = None,
     ) -> bytes:
         """Make the call and give the answer's body.
 
         Raises a `TransportError` or an `APIError`, with the operation, the request id and the number
         of requests in it. `deadline` is a moment of the clock; without it `timeouts.total` counts.
+        `request_id` is for who repeats a call: the same data has the same id each time.
         """
-        return self.make_and_read(operation, body, bytes, "", attempts=attempts, deadline=deadline)
+        return self.make_and_read(
+            operation, body, bytes, "", attempts=attempts, deadline=deadline, request_id=request_id
+        )
 
     def make_and_read(
         self,
@@ -100,6 +104,7 @@ class Calls:
         *,
         attempts: int | None = None,
         deadline: float | None = None,
+        request_id: str | None = None,
     ) -> _Result:
         """As `make`, and give what `read` makes of the answer's body.
 
@@ -108,7 +113,7 @@ class Calls:
         policy = self.config.retry if attempts is None else attrs.evolve(self.config.retry, attempts=attempts)
         if deadline is None:
             deadline = self.clock.monotonic() + self.config.timeouts.total
-        call = _Call(self, operation, body, deadline)
+        call = _Call(self, operation, body, deadline, request_id or str(uuid.uuid4()))
         del body  # a login's holds the access key, and many tools show the locals of a traceback
         try:
             result = read(  # the body gets no name, for it may hold a token
@@ -140,11 +145,13 @@ class Calls:
 class _Call:
     """The attempts of one call. All carry the same body and the same request id."""
 
-    def __init__(self, calls: Calls, operation: Operation, body: bytes | None, deadline: float) -> None:
+    def __init__(
+        self, calls: Calls, operation: Operation, body: bytes | None, deadline: float, request_id: str
+    ) -> None:
         config = calls.config
         route: Route = getattr(config.endpoints, operation)
         base = (operation in TOKEN_OPERATIONS and config.auth_url) or config.base_url
-        self.request_id = str(uuid.uuid4())
+        self.request_id = request_id
         self.requests = 0
         self.untaken = True
         """CXone cannot have taken the body: it was not sent, or only refused with 401."""

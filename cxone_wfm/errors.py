@@ -5,6 +5,13 @@
     CXoneError
     ├── ConfigurationError            the settings cannot work; nothing was sent
     ├── ValidationError               the data is not what the vendor page describes; nothing was sent
+    ├── OutboxError                   the outbox did not do what was asked
+    │   ├── ConflictingDuplicateError  an event with the same key and other data was accepted before
+    │   ├── ForkedOutboxError         this is a forked child of the process that opened it
+    │   ├── OutboxFull                no room within the time that the caller gave
+    │   ├── OutboxLockedError         another process has it open
+    │   └── OutboxUnavailable         it cannot be read or written now; nothing was accepted
+    │       └── EnqueueOutcomeUnknown  the event may have been accepted; enqueue it again to be sure
     ├── TransportError                no trustworthy answer came
     │   ├── NotSentError              the request did not leave: sending it again cannot duplicate it
     │   │   └── CertificateError      the server's certificate was refused; never retried
@@ -25,6 +32,7 @@ Messages never hold a secret, are never empty, and say what to do. The data is i
 the attributes, so a program need not read the text.
 """
 
+import os
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -35,9 +43,16 @@ __all__ = [
     "CXoneError",
     "CertificateError",
     "ConfigurationError",
+    "ConflictingDuplicateError",
     "CredentialsRejectedError",
+    "EnqueueOutcomeUnknown",
     "Fault",
+    "ForkedOutboxError",
     "NotSentError",
+    "OutboxError",
+    "OutboxFull",
+    "OutboxLockedError",
+    "OutboxUnavailable",
     "OutcomeUnknownError",
     "PayloadRejectedError",
     "PayloadTooLargeError",
@@ -107,6 +122,97 @@ class ValidationError(CXoneError):
         if count > _FAULTS_SHOWN:
             lines.append(f"  ... and {count - _FAULTS_SHOWN} more in .faults")
         return "\n".join(lines)
+
+
+class OutboxError(CXoneError):
+    """The outbox did not do what was asked."""
+
+
+class OutboxFull(OutboxError):  # noqa: N818 - the state of the outbox, not a mistake
+    """There was no room for the events within the time that the caller gave. They were not accepted.
+
+    `reason` says which bound was met, in words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"the outbox is full: {self.reason}. Nothing was accepted. See that the backlog drains, purge"
+            " dead letters, or raise the bound"
+        )
+
+
+class OutboxUnavailable(OutboxError):  # noqa: N818 - the state of the outbox, not a mistake
+    """The store cannot be read or written now. Nothing was accepted. `reason` says why, in words.
+
+    But for its subclass `EnqueueOutcomeUnknown`, which says that something may have been.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the outbox cannot be used now: {self.reason}. Nothing was accepted; try again"
+
+
+class EnqueueOutcomeUnknown(OutboxUnavailable):
+    """The store failed in the middle of a commit, and could not be asked. Enqueue the same events again."""
+
+    def __str__(self) -> str:
+        return (
+            f"the events may have been accepted or not: {self.reason}. Enqueue them again: what was accepted"
+            " is known by its key and not stored twice"
+        )
+
+
+class OutboxLockedError(OutboxError):
+    """A process has this outbox open, maybe this very one. `pid` is its number, None if it cannot be read."""
+
+    def __init__(self, path: str, pid: int | None) -> None:
+        super().__init__(path, pid)
+        self.path = path
+        self.pid = pid
+
+    def __str__(self) -> str:
+        owner = "another process" if self.pid is None else f"process {self.pid}"
+        if self.pid == os.getpid():
+            return f"the outbox {self.path} is open in this process already: use that one, or close it first"
+        return (
+            f"the outbox {self.path} is open in {owner}. One process owns it: end that one, or use another"
+            " path; several processes share an outbox on PostgreSQL"
+        )
+
+
+class ConflictingDuplicateError(OutboxError):
+    """An event with the same key and other data was accepted before. Nothing of this call was accepted.
+
+    `index` is the event's place in the call, from 0. `event_id` is the earlier event's.
+    """
+
+    def __init__(self, index: int, event_id: str) -> None:
+        super().__init__(index, event_id)
+        self.index = index
+        self.event_id = event_id
+
+    def __str__(self) -> str:
+        return (
+            f"event {self.index} of this call has the dedupe key of event {self.event_id}, and other data."
+            " Nothing was accepted. Give another key to what is another event"
+        )
+
+
+class ForkedOutboxError(OutboxError):
+    """This process was forked from the one that opened the outbox. It must not touch it."""
+
+    def __str__(self) -> str:
+        return (
+            "this outbox was opened before the fork and belongs to the parent process. Open it after the"
+            " fork, in one process only"
+        )
 
 
 class _CallError(CXoneError):

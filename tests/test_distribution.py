@@ -28,6 +28,7 @@ EXTRAS = {
     "server": {"websockets", "picows", "uvloop"},
     "cli": {"typer", "rich"},
     "fast": {"orjson"},
+    "postgres": {"psycopg"},
 }
 OF_AN_EXTRA = set().union(*EXTRAS.values())
 # What each module may import beside the standard library, the five and ours: the longest prefix counts.
@@ -35,6 +36,8 @@ EXTRA_OF = {
     "cxone_wfm.cli": {"typer", "rich"},
     "cxone_wfm.simulator": {"cheroot", "pytest"},
     "cxone_wfm._json": {"orjson"},
+    "cxone_wfm.outbox.postgres": {"psycopg"},
+    "cxone_wfm.outbox.telemetry": {"opentelemetry"},
     "cxone_assist.cli": {"typer", "rich"},
     "cxone_assist.cli.replay": {"websockets"},
     "cxone_assist.server": {"websockets"},
@@ -45,6 +48,7 @@ EXTRA_OF = {
 NEED_AN_EXTRA = (
     "cxone_wfm.cli",
     "cxone_wfm.simulator",
+    "cxone_wfm.outbox.postgres",
     "cxone_assist.cli",
     "cxone_assist.server",
     "cxone_assist.simulator",
@@ -197,6 +201,7 @@ def test_the_command_imports_without_its_extra_so_that_it_can_say_what_to_instal
     ("package", "extra"),
     [
         ("cxone_wfm.simulator", "simulator"),
+        ("cxone_wfm.outbox.postgres", "postgres"),
         ("cxone_assist.server", "server"),
         ("cxone_assist.simulator", "server"),
     ],

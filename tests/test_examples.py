@@ -3,6 +3,7 @@
 Those of Custom Agent Assist, ``assist_*.py``, are run by the tests in tests/assist.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from support.threads import PATIENCE, Background
 import cxone_wfm
 from cxone_wfm.connector._progress import Progress, save
 from cxone_wfm.intervals import INTERVAL_LENGTH, Interval
-from cxone_wfm.simulator import Simulator
+from cxone_wfm.simulator import Simulator, Status
 
 FOLDER = Path(__file__).parents[1] / "examples"
 
@@ -84,6 +85,47 @@ def heartbeat(file: str, simulator: Simulator) -> None:
         finally:
             process.kill()
     assert simulator.received.heartbeats == 1
+
+
+def durable_connector(file: str, simulator: Simulator) -> None:
+    feed = [
+        json.dumps(
+            {"agent": f"agent{number % 3}", "code": "READY", "at": f"2026-11-21T12:00:{number:02}+00:00"}
+        )
+        for number in range(25)
+    ]
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, file, str(Path(folder) / "outbox.db")]
+        simulator.fail("agent_states", Status(503), times=10_000)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("".join(f"{line}\n" for line in feed[:20]))
+            process.stdin.flush()
+            for number in range(20):
+                said = Background(process.stdout.readline).outcome()
+                assert said == f"accepted state:My_ACD:agent{number % 3} {number // 3 + 1}\n"
+            process.kill()
+        assert simulator.received.agent_states == ()
+        simulator.reset()
+        done = subprocess.run(
+            command,
+            input="\n".join(feed),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    words = [line.split()[0] for line in done.stdout.splitlines()]
+    assert words == ["known"] * 20 + ["accepted"] * 5 + ["delivered"]
+    for agent in range(3):
+        moments = [
+            state.event_utc_time.second
+            for state in simulator.received.agent_states
+            if state.login_id == f"agent{agent}"
+        ]
+        assert moments == list(range(agent, 25, 3))
 
 
 def with_simulator(file: str, _: Simulator) -> None:
@@ -158,6 +200,7 @@ def polling_connector(file: str, simulator: Simulator) -> None:
 
 EXAMPLES: dict[str, Callable[[str, Simulator], None]] = {
     "avaya_cms_connector": avaya_cms_connector,
+    "durable_connector": durable_connector,
     "heartbeat": heartbeat,
     "local_day": local_day,
     "polling_connector": polling_connector,
@@ -178,7 +221,9 @@ def test_the_example_runs(name: str, simulator: Simulator) -> None:
     EXAMPLES[name](str(FOLDER / f"{name}.py"), simulator)
 
 
-@pytest.mark.parametrize("name", ["heartbeat", "push_reports", "push_states", "realtime_states"])
+@pytest.mark.parametrize(
+    "name", ["durable_connector", "heartbeat", "push_reports", "push_states", "realtime_states"]
+)
 def test_without_settings_the_example_says_what_is_missing(name: str, simulator: Simulator) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "CXONE_TENANT"}
     done = subprocess.run(

@@ -11,7 +11,8 @@ from ..connector.linting import RULES
 from .check import check as run_check
 from .import_csv import run_import
 from .lint import FailOn, Format, Preset, read_media, read_now, run_lint
-from .output import Output
+from .outbox_app import outboxes
+from .output import AsJson, Output
 from .replay import read_interval_start, run_replay
 from .send import Kind
 from .send import send as run_send
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
+app.add_typer(outboxes, name="outbox")
 
 
 def _version(wanted: bool) -> None:
@@ -112,9 +113,17 @@ def check(as_json: AsJson = False) -> None:
 def send(
     kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
     file: Annotated[str, typer.Argument(help="A JSON file, or - for standard input.")],
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only validate, and print what would go out.")
     ] = False,
+    outbox_url: Annotated[
+        str | None,
+        typer.Option("--outbox", metavar="OUTBOX", help="Accept it into this outbox first, then send."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.0, help="With --outbox: how long to send, in seconds.")
+    ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Send a report or agent states from a file.
@@ -122,9 +131,13 @@ def send(
     The file holds the JSON that the vendor's page shows. States may also be one JSON object a line.
     The settings come from the environment, as for the command `check`; --dry-run needs none.
 
-    Exits with 0 when CXone has confirmed everything, else with 1 and says what is wrong.
+    Exits with 0 when CXone has confirmed everything, else with 1 and says what is wrong. With --outbox
+    also with 3: all of it is on the disk, and something is pending still; or with 4: something died.
     """
-    raise typer.Exit(run_send(Output.make(as_json=as_json), kind, file, dry_run=dry_run))
+    if dry_run and outbox_url is not None:
+        raise typer.BadParameter("--dry-run accepts nothing into an outbox")
+    output = Output.make(as_json=as_json)
+    raise typer.Exit(run_send(output, kind, file, dry_run=dry_run, outbox=outbox_url, timeout=timeout))
 
 
 @contextmanager

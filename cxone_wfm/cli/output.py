@@ -3,12 +3,16 @@
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
+import typer
 from attrs import frozen
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
 
 _WIDEST = 100
 _INDENT = " " * 7

@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, CXoneError, Fault, ValidationError
 from ..models.agent_activity import AgentActivityReport
 from ..models.agent_state import AgentState, AgentStateList
 from ..models.historical import HistoricalReport
+from . import durable
 from .output import Output
 
 
@@ -34,10 +35,13 @@ _OBJECT_ON_ONE_LINE = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)
 _LIST_OF_STATES = re.compile(rb'\s*\{\s*"agentStateList"')
 
 
-def send(output: Output, kind: Kind, file: str, *, dry_run: bool) -> int:
+def send(
+    output: Output, kind: Kind, file: str, *, dry_run: bool, outbox: str | None = None, timeout: float = 0.0
+) -> int:
     """Read, validate and send; with `dry_run` show what would go out instead. Gives the exit code.
 
-    `file` is a path, or "-" for the standard input.
+    `file` is a path, or "-" for the standard input. `outbox`: what was read is accepted there first, and then
+    sent for at most `timeout` seconds.
     """
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -47,11 +51,13 @@ def send(output: Output, kind: Kind, file: str, *, dry_run: bool) -> int:
         records = read(kind, data)
         if dry_run:
             _show(output, records)
+        elif outbox is not None:
+            return durable.send(output, outbox, records if isinstance(records, list) else [records], timeout)
         else:
             _send(output, records)
     except ValidationError as error:
         return _failed(output, str(error), error.faults)
-    except CXoneError as error:
+    except (CXoneError, ImportError) as error:  # an outbox in PostgreSQL needs its extra
         return _failed(output, str(error))
     return 0
 

@@ -1,0 +1,759 @@
+"""What the sender promises: everything once, in order, to the byte; ends that are never overstated."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import attrs
+import pytest
+from support.exchange import always, document, granted, operation_of
+from support.outbox import AT, SqlitePlace, event, report, state, take, want
+from support.threads import PATIENCE, Background, Gate
+
+from cxone_wfm import (
+    AgentActivityReport,
+    ConfigurationError,
+    ForkedOutboxError,
+    NotSentError,
+    OutboxUnavailable,
+    OutcomeUnknownError,
+    Request,
+    Response,
+    WfmClient,
+)
+from cxone_wfm.config import Timeouts
+from cxone_wfm.outbox import DurableSender, FlushResult, Limits, Observer, Outbox, SenderCounters, TryResult
+from cxone_wfm.outbox import sender as sender_module
+from cxone_wfm.outbox.sqlite import SqliteStore
+from cxone_wfm.outbox.store import Attempt, Outcome, Tally, Want
+from cxone_wfm.testing import fake_config, reply
+
+Answer = Callable[[Request], Response]
+
+
+class Cxone:
+    """Answers requests with what it is told to, and keeps what it took."""
+
+    def __init__(self, answer: Answer | None = None) -> None:
+        self.answer = answer or (lambda _: reply(200))
+        self.requests: list[Request] = []
+        self.taken: list[tuple[str, str]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request) -> Response:
+        if operation_of(request) == "access_key_token":
+            return granted()
+        with self._lock:
+            self.requests.append(request)
+        response = self.answer(request)
+        if response.status == 200:
+            with self._lock:
+                self.taken += events_of(request)
+        return response
+
+
+def events_of(request: Request) -> list[tuple[str, str]]:
+    """Stream and moment of each event in a request."""
+    body = document(request)
+    states = body.get("agentStateList")
+    if isinstance(states, list):
+        return [(each["loginId"], each["eventUtcTime"]) for each in states]
+    return [(operation_of(request), str(body["startDate"]))]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    yield store
+    place.crash(store)
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries at once: what is tested here is not how long it waits."""
+    monkeypatch.setattr("cxone_wfm.outbox._breaker.FIRST_WAIT", 0.001)
+    monkeypatch.setattr(SqliteStore, "poll_seconds", 0.01)
+
+
+def running(
+    store: SqliteStore,
+    cxone: Cxone,
+    *,
+    workers: int = 4,
+    total: float = 45.0,
+    observer: Observer | None = None,
+    **settings,
+) -> DurableSender:
+    config = attrs.evolve(fake_config(), timeouts=Timeouts(total=total), **settings)
+    wfm = WfmClient(config, transport=always(cxone, times=100_000))
+    box = Outbox(store, limits=Limits(min_free_bytes=0), wall=lambda: AT)
+    return DurableSender(wfm, box, workers=workers, observer=observer, chance=lambda: 0.5)
+
+
+def drained(sender: DurableSender) -> tuple[int, int]:
+    """Wait until nothing is pending; how many were delivered and how many died, ever."""
+    result = sender.flush(PATIENCE)
+    assert (result.pending, result.timed_out) == (0, False)
+    counts = sender.outbox.counts()
+    return counts.delivered, counts.dead.items
+
+
+def done(delivered: int, pending: int = 0, dead: int = 0) -> FlushResult:
+    return FlushResult(delivered=delivered, pending=pending, dead=dead, timed_out=pending > 0)
+
+
+# --- what goes out ------------------------------------------------------------------------------------
+
+
+def test_what_was_enqueued_arrives_and_flush_says_so(store: SqliteStore) -> None:
+    cxone = Cxone()
+    with running(store, cxone) as sender:
+        sender.enqueue_many([state(agent, number) for number in range(5) for agent in "abc"])
+        sender.enqueue(report())
+        sender.enqueue(
+            AgentActivityReport(
+                acd_type="x", start_date=report().start_date, end_date=report().end_date, report_data=[]
+            )
+        )
+        result = sender.flush(PATIENCE)
+        assert result.pending == 0
+        assert not result.timed_out
+        counters = sender.counters()
+    assert (counters.accepted, counters.delivered, counters.possibly_duplicated) == (17, 17, 0)
+    assert len(cxone.taken) == len(set(cxone.taken)) == 17
+    assert {operation_of(each) for each in cxone.requests} == {
+        "agent_states",
+        "agent_activity_report",
+        "historical_report",
+    }
+
+
+def test_the_states_of_an_agent_go_one_after_the_other(store: SqliteStore) -> None:
+    cxone = Cxone()
+    with running(store, cxone) as sender:
+        sender.enqueue_many([state(agent, number) for number in range(20) for agent in "abc"])
+        assert not sender.flush(PATIENCE).timed_out
+    for agent in "abc":
+        moments = [moment for name, moment in cxone.taken if name == agent]
+        assert moments == sorted(moments)
+        assert len(moments) == 20
+    for request in cxone.requests:
+        names = [name for name, _ in events_of(request)]
+        assert len(names) == len(set(names))
+
+
+def test_the_body_is_what_was_accepted_to_the_byte(store: SqliteStore) -> None:
+    cxone = Cxone()
+    states = [state("a", reason="é"), state("b", 1)]
+    store_receipts = []
+    sender = running(store, cxone)
+    store_receipts += sender.enqueue_many(states)
+    store_receipts.append(sender.enqueue(report(active=3)))
+    with sender:
+        sender.flush(PATIENCE)
+    bodies = {operation_of(each): each.body for each in cxone.requests}
+    assert bodies == {
+        "agent_states": b'{"agentStateList":[' + states[0].to_json() + b"," + states[1].to_json() + b"]}",
+        "historical_report": report(active=3).to_json(),
+    }
+    ids = {operation_of(each): each.headers["X-Request-Id"] for each in cxone.requests}
+    assert ids["historical_report"] == store_receipts[2].event_id
+    assert ids["agent_states"] not in {each.event_id for each in store_receipts}
+
+
+def test_batches_keep_both_bounds(store: SqliteStore) -> None:
+    cxone = Cxone()
+    sender = running(store, cxone, workers=1, max_batch=7, max_batch_bytes=600)
+    sender.enqueue_many([state(f"agent-{number}", number) for number in range(50)])
+    with sender:
+        assert drained(sender) == (50, 0)
+    assert max(len(events_of(each)) for each in cxone.requests) <= 7
+    assert max(len(each.body or b"") for each in cxone.requests) <= 600
+
+
+def test_each_retry_is_the_same_request_with_the_same_id(store: SqliteStore) -> None:
+    answers = iter([reply(503), OutcomeUnknownError("cut"), NotSentError("refused"), reply(500)])
+
+    def answer(_: Request) -> Response:
+        found = next(answers, reply(200))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    cxone = Cxone(answer)
+    sender = running(store, cxone, workers=1)
+    sender.enqueue_many([state("a"), state("b"), state("a", 1)])
+    with sender:
+        assert drained(sender) == (3, 0)
+        counters = sender.counters()
+    first = cxone.requests[:5]
+    assert len({each.body for each in first}) == len({each.headers["X-Request-Id"] for each in first}) == 1
+    assert len({each.headers["X-Request-Id"] for each in cxone.requests}) == 2
+    assert (counters.delivered, counters.possibly_duplicated) == (3, 2)
+    assert (counters.requests, counters.failures) == (6, 4)
+
+
+def test_each_request_is_one_attempt_of_the_client(store: SqliteStore) -> None:
+    cxone = Cxone(lambda _: reply(503) if len(cxone.requests) < 4 else reply(200))
+    sender = running(store, cxone, workers=1)
+    sender.enqueue(state("a"))
+    with sender:
+        sender.flush(PATIENCE)
+        assert sender.counters().requests == len(cxone.requests) == 4
+
+
+def test_workers_send_at_the_same_time_and_never_one_stream_twice(store: SqliteStore) -> None:
+    arrived = threading.Barrier(3)
+
+    def answer(_: Request) -> Response:
+        arrived.wait(PATIENCE)
+        return reply(200)
+
+    cxone = Cxone(answer)
+    sender = running(store, cxone, workers=3, max_batch=1)
+    sender.enqueue_many([state(agent, number) for number in range(2) for agent in "abc"])
+    with sender:
+        assert drained(sender) == (6, 0)
+    assert {name for name, _ in cxone.taken[:3]} == set("abc")
+
+
+def test_one_bad_state_is_parked_and_its_agent_goes_on(store: SqliteStore) -> None:
+    cxone = Cxone(
+        lambda request: (
+            reply(422, {"message": "no such event"})
+            if ("bad", "2026-11-21T12:00:07.000Z") in events_of(request)
+            else reply(200)
+        )
+    )
+    sender = running(store, cxone)
+    sender.enqueue_many(
+        [state(f"agent-{number}") for number in range(30)] + [state("bad", 7), state("bad", 8)]
+    )
+    with sender:
+        assert drained(sender) == (31, 1)
+        assert dict(sender.counters().parked) == {"refused": 1}
+        (letter,) = sender.outbox.dead_letters()
+        assert (letter.event.stream, letter.status, "no such event" in letter.detail) == (
+            "state:ACD:bad",
+            422,
+            True,
+        )
+        assert sender.health().status == "degraded"
+        assert sender.health().causes == ("1 dead letters wait to be requeued or purged",)
+        cxone.answer = lambda _: reply(200)
+        assert sender.outbox.requeue([letter.event.event_id]) == 1
+        assert drained(sender) == (32, 0)
+        assert sender.health().status == "ok"
+
+
+def test_what_was_pending_before_the_start_is_sent(store: SqliteStore, tmp_path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    sender = running(store, Cxone())
+    sender.enqueue_many([state("a", number) for number in range(3)])
+    take(store)
+    place.crash(store)
+    store = place.open()
+    cxone = Cxone()
+    with running(store, cxone) as sender:
+        assert drained(sender) == (3, 0)
+        assert sender.counters().possibly_duplicated == 1
+    place.crash(store)
+
+
+def test_a_set_that_crashed_three_times_is_not_sent_as_it_was(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox._sets.SUSPECT_SECONDS", 0.05)
+    place = SqlitePlace(tmp_path)
+    running(store, Cxone()).enqueue_many([state("a"), state("b")])
+    for _ in range(3):
+        take(store)
+        place.crash(store)
+        store = place.open()
+    cxone = Cxone()
+    with running(store, cxone) as sender:
+        assert drained(sender) == (2, 0)
+    assert [len(events_of(each)) for each in cxone.requests] == [1, 1]
+    place.crash(store)
+
+
+def test_what_may_be_anothers_by_now_is_not_sent_but_given_back(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cxone, given = Cxone(), []
+    advance = store.advance
+
+    def frozen_once(outcomes: list[Outcome], wants: list[Want], now: float) -> Attempt | None:
+        attempt = advance(outcomes, wants, now)
+        if attempt is not None:
+            given.append(attempt.tries)
+            if len(given) == 1:
+                return attrs.evolve(attempt, send_before=now)
+        return attempt
+
+    monkeypatch.setattr(store, "advance", frozen_once)
+    with running(store, cxone, workers=1) as sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+        assert sender.counters().possibly_duplicated == 0
+    assert (given, len(cxone.requests)) == ([1, 2], 1)
+
+
+def test_an_unforeseen_error_does_not_end_a_worker(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(_: Request) -> Response:
+        if len(cxone.requests) == 1:
+            raise RuntimeError("a bug")
+        return reply(200)
+
+    cxone = Cxone(answer)
+    with running(store, cxone, workers=1) as sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+    assert "unforeseen" in caplog.text
+
+
+# --- flush and close ----------------------------------------------------------------------------------
+
+
+def test_flush_never_says_more_than_is_true(store: SqliteStore) -> None:
+    gate = Gate()
+
+    def answer(request: Request) -> Response:
+        if ("b", "2026-11-21T12:00:00.000Z") in events_of(request):
+            gate()
+        return reply(200)
+
+    with running(store, Cxone(answer), max_batch=1) as sender:
+        sender.enqueue_many([state("a"), state("b")])
+        gate.wait_until_reached()
+        while sender.counters().delivered < 1:
+            pass
+        sender.enqueue(state("b", 1))
+        result = sender.flush(0.05)
+        assert (result.pending, result.timed_out) == (2, True)
+        assert result.delivered == result.dead == 0
+        gate.open()
+        assert sender.flush(PATIENCE).pending == 0
+
+
+def test_flush_ends_under_a_constant_load(store: SqliteStore) -> None:
+    with running(store, Cxone()) as sender:
+        ended = threading.Event()
+
+        def load() -> None:
+            number = 0
+            while not ended.is_set():
+                sender.enqueue(state("a", number))
+                number += 1
+
+        loading = Background(load)
+        while sender.counters().accepted < 5:
+            pass
+        assert not sender.flush(PATIENCE).timed_out
+        ended.set()
+        loading.outcome()
+
+
+def test_flush_without_anything_is_done(store: SqliteStore) -> None:
+    with running(store, Cxone()) as sender:
+        assert sender.flush(0.0) == done(0)
+
+
+def test_close_sends_what_is_pending_and_ends_all_threads(store: SqliteStore) -> None:
+    before = threading.active_count()
+    sender = running(store, Cxone())
+    sender.start()
+    assert threading.active_count() == before + 5
+    sender.enqueue_many([state("a", number) for number in range(5)])
+    result = sender.close(PATIENCE)
+    assert result.pending == 0
+    assert threading.active_count() == before
+    assert sender.close() == done(0)
+    assert store.counts().delivered == 5
+
+
+def test_close_lets_the_request_on_its_way_end_and_records_it(store: SqliteStore) -> None:
+    gate = Gate()
+
+    def answer(_: Request) -> Response:
+        gate()
+        return reply(200)
+
+    cxone = Cxone(answer)
+    sender = running(store, cxone, workers=1)
+    sender.start()
+    sender.enqueue_many([state("a"), state("a", 1)])
+    gate.wait_until_reached()
+    closing = Background(lambda: sender.close(0.0))
+    while sender._state != "stopping":
+        pass
+    gate.open()
+    assert closing.outcome() == done(1, pending=1)
+    assert store.counts().delivered == 1
+    assert len(cxone.requests) == 1
+
+
+def test_close_does_not_wait_longer_than_it_says(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender_module, "_GRACE", 0.05)
+    gate = Gate()
+
+    def answer(_: Request) -> Response:
+        gate()
+        return reply(200)
+
+    sender = running(store, Cxone(answer), workers=1, total=0.1)
+    sender.start()
+    sender.enqueue(state("a"))
+    gate.wait_until_reached()
+    assert sender.close(0.05) == done(0, pending=1)
+    store.close()
+    gate.open()
+    sender._threads[0].join(PATIENCE)
+    assert not sender._threads[0].is_alive()
+
+
+def test_after_close_nothing_is_accepted_through_it(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    with sender:
+        pass
+    for call in (lambda: sender.enqueue(state("a")), lambda: sender.enqueue_many([state("a")])):
+        with pytest.raises(OutboxUnavailable, match="sender is closed"):
+            call()
+    assert sender.outbox.enqueue(state("a")).seq == 1
+    with pytest.raises(RuntimeError, match="make a new one"):
+        sender.start()
+    assert sender.flush(0.0) == done(0, pending=1)
+    assert sender.health().status == "blocked"
+
+
+def test_a_sender_that_never_began_closes_and_leaves_everything(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.enqueue(state("a"))
+    assert sender.close() == done(0, pending=1)
+
+
+def test_two_closers_both_learn_the_end(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.start()
+    sender.enqueue_many([state("a", number) for number in range(10)])
+    closers = [Background(lambda: sender.close(PATIENCE)) for _ in range(2)]
+    results = [each.outcome() for each in closers]
+    assert all(isinstance(each, FlushResult) and each.pending == 0 for each in results)
+
+
+def test_closing_the_outbox_first_still_ends_the_threads(store: SqliteStore) -> None:
+    before = threading.active_count()
+    sender = running(store, Cxone())
+    sender.start()
+    store.close()
+    with pytest.raises(OutboxUnavailable, match="closed"):
+        sender.close()
+    assert threading.active_count() == before
+
+
+def test_a_store_that_is_away_at_the_end_does_not_hide_the_callers_own_error(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = threading.active_count()
+
+    def use() -> None:
+        with running(store, Cxone()):
+            store.close()
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        use()
+    assert threading.active_count() == before
+    assert "what is pending is not known" in caplog.text
+    with pytest.raises(OutboxUnavailable), running(store, Cxone()):
+        pass
+    assert threading.active_count() == before
+
+
+def test_flush_keeps_no_worker_waiting_while_it_looks_how_it_stands(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    cxone = Cxone()
+    real = store.watch
+
+    def slow() -> SimpleNamespace:
+        watch = real()
+        tally = watch.tally
+
+        def slow_tally() -> Tally:
+            found = tally()
+            gate()
+            return found
+
+        return SimpleNamespace(tally=slow_tally, close=watch.close)
+
+    monkeypatch.setattr(store, "watch", slow)
+    sender = running(store, cxone)
+    sender.enqueue(state("a"))
+    flushing = Background(lambda: sender.flush(PATIENCE))
+    gate.wait_until_reached()
+    with sender:
+        sender.enqueue_many([state("a", number) for number in range(1, 5)])
+        while store.counts().delivered < 5:
+            pass
+        assert sender.health().status == "ok"
+        gate.open()
+        assert flushing.outcome() == done(1)
+
+
+# --- trouble ------------------------------------------------------------------------------------------
+
+
+class Troubled(SqliteStore):
+    """Cannot record anything for a while."""
+
+    trouble: Exception | None = None
+    told = 0
+
+    def advance(self, outcomes: list[Outcome], wants: list[Want], now: float) -> Attempt | None:  # type: ignore[override]
+        if self.trouble is not None:
+            self.told += 1
+            raise self.trouble
+        return super().advance(outcomes, wants, now)
+
+    def upkeep(self, now: float, wall: float) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        super().upkeep(now, wall)
+
+
+@pytest.mark.parametrize("trouble", [OutboxUnavailable("the disk is gone"), ZeroDivisionError()], ids=repr)
+def test_a_store_that_fails_is_told_and_its_outcomes_are_kept_until_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    monkeypatch.setattr(sender_module, "_STORE_PAUSE", 0.01)
+    monkeypatch.setattr(sender_module, "UPKEEP_SECONDS", 0.01)
+    store = Troubled(tmp_path / "x.db", ballast_bytes=0)
+
+    def answer(_: Request) -> Response:
+        if len(cxone.requests) == 1:
+            store.trouble = trouble
+        return reply(200)
+
+    cxone = Cxone(answer)
+    with running(store, cxone, workers=2) as sender:
+        sender.enqueue(state("a"))
+        while store.told < 5:
+            pass
+        words = ("the outbox: ", "upkeep of the outbox fails: ")
+        health = sender.health()
+        while sum(cause.startswith(words) for cause in health.causes) < len(words):
+            health = sender.health()
+        assert health.status == "blocked"
+        store.trouble = None
+        assert drained(sender) == (1, 0)
+        assert sender.counters().possibly_duplicated == 0
+        while sender.health().status != "ok":
+            pass
+    assert len(cxone.requests) == 1
+    store.close()
+
+
+def test_close_gives_up_recording_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender_module, "_STORE_PAUSE", 0.01)
+    monkeypatch.setattr(sender_module, "_GRACE", 0.05)
+    store = Troubled(tmp_path / "x.db", ballast_bytes=0)
+
+    def answer(_: Request) -> Response:
+        store.trouble = OutboxUnavailable("the disk is gone")
+        return reply(200)
+
+    sender = running(store, Cxone(answer), workers=1, total=0.1)
+    sender.start()
+    sender.enqueue(state("a"))
+    while store.told < 2:
+        pass
+    assert sender.close(0.0) == done(0, pending=1)
+    sender._threads[0].join(PATIENCE)
+    assert not sender._threads[0].is_alive()
+    store.trouble = None
+    store.close()
+    store = Troubled(tmp_path / "x.db", ballast_bytes=0)
+    assert take(store).unknown
+    store.close()
+
+
+def test_what_a_sender_could_not_record_the_next_one_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_STORE_PAUSE", 0.01)
+    monkeypatch.setattr(sender_module, "_GRACE", 0.05)
+    store = Troubled(tmp_path / "x.db", ballast_bytes=0)
+
+    def answer(_: Request) -> Response:
+        if len(cxone.requests) == 1:
+            store.trouble = OutboxUnavailable("the disk is gone")
+        return reply(200)
+
+    cxone = Cxone(answer)
+    first = running(store, cxone, workers=1, total=0.1)
+    first.start()
+    first.enqueue_many([state("a", 1), state("a", 2)])
+    while store.told < 2:
+        pass
+    assert first.close(0.0) == done(0, pending=2)
+    first._threads[0].join(PATIENCE)
+    store.trouble = None
+    wfm = WfmClient(fake_config(), transport=always(cxone, times=100))
+    with DurableSender(wfm, first.outbox, workers=1) as second:
+        assert drained(second) == (2, 0)
+        assert second.counters().possibly_duplicated == 0
+    assert len(cxone.taken) == len(set(cxone.taken)) == len(cxone.requests) == 2
+    store.close()
+
+
+def test_health_names_what_is_wrong_and_who_must_act(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = {"agent_states": reply(404), "historical_report": reply(503)}
+    cxone = Cxone(lambda request: answers[operation_of(request)])
+    with running(store, cxone) as sender:
+        assert sender.health().status == "ok"
+        sender.enqueue_many([report(quarter) for quarter in range(8)])
+        while not any("historical_report" in cause for cause in sender.health().causes):
+            pass
+        assert sender.health().status == "degraded"
+        sender.enqueue(state("a"))
+        while sender.health().status != "blocked":
+            pass
+        (cause,) = (each for each in sender.health().causes if each.startswith("agent_state: "))
+        assert "HTTP 404" in cause
+        assert "Endpoints" in cause
+        sender.close(0.0)
+    text = caplog.text
+    assert "agent_state: " in text
+    assert [
+        record.levelno for record in caplog.records if "agent_state: sending stopped" in record.message
+    ] == [logging.WARNING]
+
+
+def test_a_full_outbox_is_told(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.outbox.limits = Limits(max_items=1, states_share=1.0, min_free_bytes=0)
+    sender.outbox.limits = Limits(max_items=1, min_free_bytes=0)
+    store.accept([event("a"), event("b")], AT)
+    assert any("nothing more is accepted" in cause for cause in sender.health().causes)
+
+
+def test_counters_tell_the_age_of_the_oldest(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    assert sender.counters().oldest_pending_seconds is None
+    store.accept([event("a")], AT - 90.0)
+    sender.enqueue(report())
+    assert sender.counters().oldest_pending_seconds == 90.0
+    store.accept([event("b")], AT + 1000.0)
+    store.advance([], [want()], 0.0)
+    assert sender.counters().oldest_pending_seconds == 90.0
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_workers_must_make_sense(store: SqliteStore, workers: int) -> None:
+    with pytest.raises(ConfigurationError, match="workers"):
+        running(store, Cxone(), workers=workers)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_has_no_sender(store: SqliteStore) -> None:
+    with running(store, Cxone()) as sender:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            said = []
+            for use in (
+                lambda: sender.enqueue(state("a")),
+                lambda: sender.flush(0.0),
+                sender.close,
+                sender.start,
+            ):
+                with pytest.raises(ForkedOutboxError):
+                    use()
+                said.append("refused")
+            os.write(writing, ",".join(said).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writing)
+        assert os.read(reading, 100) == b"refused,refused,refused,refused"
+        os.close(reading)
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_that_leaves_the_block_ends_as_it_meant_to(store: SqliteStore) -> None:
+    child = None
+    sender = running(store, Cxone())
+    try:
+        with sender.outbox, sender:
+            child = os.fork()
+            if child == 0:
+                sys.exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            sender.enqueue(state("a"))
+            assert drained(sender) == (1, 0)
+    finally:
+        if child == 0:
+            os._exit(7 if isinstance(sys.exc_info()[1], SystemExit) else 1)
+
+
+def test_nothing_is_started_by_making_one(store: SqliteStore) -> None:
+    before = threading.active_count()
+    running(store, Cxone())
+    assert threading.active_count() == before
+
+
+def test_starting_over_refuses_everything(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.start_over()
+    sender.outbox.start_over()
+    for use in (lambda: sender.enqueue(state("a")), lambda: sender.outbox.enqueue(state("a")), sender.close):
+        with pytest.raises(ForkedOutboxError):
+            use()
+    sender.__exit__(None, None, None)  # the end of a block is no use of it
+
+
+def test_an_observer_is_told_of_every_try_and_of_the_counters(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "UPKEEP_SECONDS", 0.01)
+    told: list[object] = []
+
+    class Observer:
+        def tried(self, result: TryResult) -> None:
+            told.append((result.delivered, result.again, result.status))
+
+        def counted(self, counters: SenderCounters) -> None:
+            told.append(counters.accepted)
+
+    answers = iter([reply(503)])
+    sender = running(store, Cxone(lambda _: next(answers, reply(200))), workers=1, observer=Observer())
+    sender.enqueue(state("a"))
+    with sender:
+        assert drained(sender) == (1, 0)
+        while 1 not in told:
+            pass
+    assert [each for each in told if each != 1] == [(0, 1, 503), (1, 0, None)]
+
+
+def test_an_outage_and_its_end_are_logged_once_each(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    cxone = Cxone(lambda _: reply(503) if len(cxone.requests) <= 8 else reply(200))
+    sender = running(store, cxone, workers=1)
+    sender.enqueue_many([state("a"), state("b")])
+    with sender:
+        assert drained(sender) == (2, 0)
+    lines = [each.message for each in caplog.records if each.levelno == logging.WARNING]
+    assert [line.partition(": ")[2][:15] for line in lines] == ["sending stopped", "sending goes on"]
