@@ -17,7 +17,7 @@ import cxone_wfm._sockets
 import cxone_wfm._token_cache
 import cxone_wfm._transport
 from cxone_wfm import Request, Response, WfmClient
-from cxone_wfm.outbox import DurableSender, Limits, Outbox, _database, _owner, _window
+from cxone_wfm.outbox import DurableSender, Limits, Outbox, _connection, _database, _opener, _owner, _window
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, NewEvent, Outcome, Receipt, Want
 
@@ -41,13 +41,20 @@ def acknowledge_before_send() -> None:
 
 
 def _no_lock(self: _owner.OwnerLock, _: object) -> None:
-    self._descriptor = os.open(os.devnull, os.O_RDONLY)
+    self._name = os.devnull
+    self._descriptor = os.open(self._name, os.O_RDONLY)
+
+
+def _own_nothing() -> None:
+    """Neither the lock nor the number in the file says who owns it."""
+    _owner.OwnerLock.__init__ = _no_lock
+    _opener.draw = lambda: 1
 
 
 def two_senders() -> None:
     """Nobody is kept from opening the file a second time, and a second sender does."""
 
-    _owner.OwnerLock.__init__ = _no_lock
+    _own_nothing()
     start = DurableSender.start
 
     def start_two(self: DurableSender) -> None:
@@ -91,12 +98,12 @@ def several_of_an_agent() -> None:
 
 def careless_sync() -> None:
     """synchronous=NORMAL: a commit may come back before it is on the disk."""
-    _database._SETTINGS["synchronous"] = 1
+    _connection.SETTINGS["synchronous"] = 1
 
 
 def no_fencing() -> None:
     """Whoever comes second gets the store too."""
-    _owner.OwnerLock.__init__ = _no_lock
+    _own_nothing()
 
 
 def no_dedupe() -> None:
@@ -127,12 +134,10 @@ def follow_redirects() -> None:
 def swallow_io_errors() -> None:
     """A commit that failed is taken for one that was done."""
 
-    def nothing_happened(self: _database.Database, jobs: list[Any], *_: object) -> None:
+    def nothing_happened(self: _database.Database, batch: Any, *_: object) -> None:
         self._abandon_handle()
         self._ready()
-        self._content.committed(done=True)
-        for job in jobs:
-            job.settled = True
+        batch.end = "done"
 
     _database.Database._settle = nothing_happened
 

@@ -23,7 +23,7 @@ from faults.ledger import Event, compare
 from faults.report import Count, Outcome, command, timed
 from faults.server import Cxone, chance_of
 from faults.stock import stock_of
-from faults.waiting import wait_for
+from faults.waiting import overload, wait_for
 from faults.worker import Job, environment
 
 COUNTS = {
@@ -98,14 +98,17 @@ class Lives:
 
 
 def jump(
-    steps: tuple[str, ...], lives: Lives, server: Cxone, counts: Mapping[str, int]
+    steps: tuple[str, ...], lives: Lives, server: Cxone, seconds: tuple[float, float]
 ) -> tuple[float, float]:
     """One scenario in one life, which began with the time of the last scenario.
+
+    `seconds`: how long an event may wait, and how long the scenario lasts.
 
     Gives how long what was waiting at the jump waited on, or the longest pause between arrivals, in
     seconds, and the share of a core that it used.
     """
     worker = lives.start(server.life)
+    most, lasts = seconds
     try:
         wait_for(lambda: any(entry.request.life == server.life for entry in server.data()), 10.0)
         began, before, rule = time.monotonic(), cpu_of(worker.pid), server.rule
@@ -115,17 +118,17 @@ def jump(
         server.rule, healed = rule, time.monotonic()
         lives.books.update()
         owed = lives.books.accepted()
-        longest = wait_for(lambda: owed <= _taken(server), counts["pause"] + 1)
+        longest = wait_for(lambda: owed <= _taken(server), most + 1)
         for step in steps[1:]:
             lives.move(step)
-            time.sleep(counts["ms_each"] / 1000 / (len(steps) - 1))
+            time.sleep(lasts / (len(steps) - 1))
         arrivals = [*(e.came for e in server.data() if e.came >= healed), time.monotonic()]
         longest = max(longest, *(b - a for a, b in pairwise(arrivals)), 0.0)
         return longest, (cpu_of(worker.pid) - before) / (time.monotonic() - began)
     finally:
         worker.kill()
         worker.wait()
-        server.life += 1
+        server.next_life()
 
 
 def _taken(server: Cxone) -> set[Event]:
@@ -163,9 +166,10 @@ def run(counts: Mapping[str, int]) -> list[Outcome]:
         lives.move("+0")
         slowest, cpu = 0.0, {}
         for scenario, steps in SCENARIOS[: counts["scenarios"]]:
-            pause, cpu[scenario] = jump(steps, lives, server, counts)
+            most = counts["pause"] * overload()
+            pause, cpu[scenario] = jump(steps, lives, server, (most, counts["ms_each"] / 1000))
             slowest = max(slowest, pause)
-            outcome.expect(pause <= counts["pause"], f"{scenario}: an event waited for {pause:.1f} s")
+            outcome.expect(pause <= most, f"{scenario}: an event waited for {pause:.1f} s")
         quiet = cpu.get("no jump", 0.0)
         for scenario, share in cpu.items():
             outcome.expect(share - quiet <= MOST_CPU, f"{scenario}: {share:.0%} of a core, else {quiet:.0%}")

@@ -16,11 +16,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 from cxone_wfm.errors import OutboxUnavailable
-from cxone_wfm.outbox import _database
+from cxone_wfm.outbox import _connection
 from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Again, Attempt, Dead, DeadLetter, Outcome, Want, Watch
 from faults import report
+from faults.power import fast_folder
 from faults.report import Count, command, timed
 from faults.worker import record
 
@@ -227,8 +228,8 @@ def run(counts: Mapping[str, int]) -> list[report.Outcome]:
     """Each store for itself."""
     outcome, failures = report.Outcome(fault="F18 commits that fail"), 0
     logging.getLogger("cxone_wfm").setLevel(logging.CRITICAL)  # each failure is a warning
-    unsynced = patch.dict(_database._SETTINGS, synchronous=0)  # a process that goes on needs no sync
-    with timed(outcome), tempfile.TemporaryDirectory() as name, unsynced:
+    unsynced = patch.dict(_connection.SETTINGS, synchronous=0)  # a process that goes on needs no sync
+    with timed(outcome), tempfile.TemporaryDirectory(dir=fast_folder()) as name, unsynced:
         for number in range(counts["stores"]):
             path = Path(name) / f"{number}.db"
             life = Life(path, random.Random(counts["seed"] + number), outcome)

@@ -8,14 +8,14 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
 
 from faults.kill import Books, check, note
-from faults.ledger import Event, compare
+from faults.ledger import Delivery, Event, compare
 from faults.nursery import Nursery
 from faults.report import Count, Outcome, command, timed
 from faults.server import Cxone
@@ -42,6 +42,15 @@ def read_refused(path: Path) -> dict[Event, str]:
     return {(stream, int(number)): error for stream, number, error in map(str.split, lines)}
 
 
+def ghosts_of(
+    refused: Mapping[Event, str], accepted: Collection[Event], deliveries: Iterable[Delivery]
+) -> list[Event]:
+    """What was refused for certain, and came nevertheless. What has a receipt may: it was offered again."""
+    came = {delivery.event for delivery in deliveries}
+    definite = [event for event, error in refused.items() if error in DEFINITE]
+    return [event for event in definite if event in came and event not in accepted]
+
+
 class Points:
     """One disturbed run after the other."""
 
@@ -65,11 +74,12 @@ class Points:
             close=0.2,
             seed=number,
         )
+        self.server.next_life()
         self.server.log.clear()
-        code = inject(job, call, f"error={error}", when, timeout=30.0)
+        code = inject(self.nursery, job, (call, when), f"error={error}", timeout=30.0)
         self.outcome.expect(code != -9, f"{call} with {error} at {when}: it did not end in 30 s")
         self.failed_to_start += code > 0
-        self.server.life += 1
+        self.server.next_life()
         after = attrs.evolve(job, start=dict.fromkeys(STREAMS, 1000), count=4, patience=30.0)
         problem = self.nursery.finish(after)
         self.outcome.expect(not problem, f"{problem} (after {call} with {error} at {when})")
@@ -81,8 +91,7 @@ class Points:
         note(self.outcome, compare(books.accepted(), deliveries, stock.events), stock)
         refused = read_refused(folder / "refused")
         self.refused += len(refused)
-        came = {delivery.event for delivery in deliveries}
-        ghosts = [event for event, error in refused.items() if event in came and error in DEFINITE]
+        ghosts = ghosts_of(refused, books.accepted(), deliveries)
         self.outcome.expect(not ghosts, f"refused, and delivered: {ghosts[:3]}")
         if before and not self.outcome.good:
             self.outcome.problems.append(f"first at {call} with {error}, when={when}")
@@ -104,9 +113,9 @@ def fail_everywhere(counts: Mapping[str, int]) -> Outcome:
             count=counts["events"],
             most_at_once=3,
         )
-        made = count_calls(job, CALLS, work / "log")
         ways = [(error, for_ever) for for_ever in ("", "+") for error in ERRORS]
         with Nursery(work) as nursery:
+            made = count_calls(nursery, job, CALLS, work / "log")
             points = Points(outcome, server, nursery, work)
             for number, (call, k) in enumerate(points_of(made, counts["points"])):
                 error, for_ever = ways[number % len(ways)]
@@ -170,9 +179,7 @@ def full_disk() -> Outcome:
         note(outcome, compare(books.accepted(), server.deliveries(), stock.events), stock)
         outcome.done["refused"] = len(refused)
         outcome.expect(bool(refused), "nothing was refused: the disk was never full")
-        outcome.expect(not refused.keys() & books.accepted(), "refused, and with a receipt")
-        came = {delivery.event for delivery in server.deliveries()}
-        ghosts = [event for event, error in refused.items() if event in came and error in DEFINITE]
+        ghosts = ghosts_of(refused, books.accepted(), server.deliveries())
         outcome.expect(not ghosts, f"refused, and delivered: {ghosts[:3]}")
     return outcome
 

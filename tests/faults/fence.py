@@ -51,7 +51,7 @@ def run(counts: Mapping[str, int]) -> list[Outcome]:
                 os.kill(owner, signal.SIGCONT)
                 time.sleep(0.05)
                 first.kill()
-                server.life += 1
+                server.next_life()
             books.update()
             problem = second.finish(attrs.evolve(job, start=books.start(), count=0, then="drain"))
             outcome.expect(not problem, problem)

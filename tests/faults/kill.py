@@ -24,14 +24,16 @@ from faults.waiting import wait_for
 from faults.worker import REPORTS, Job
 
 COUNTS = {
-    "cycles": Count(60, 1_000, "SIGKILLs"),
+    "cycles": Count(40, 1_000, "SIGKILLs, and as many more as it takes for the events"),
+    "events": Count(500, 150_000, "events that are accepted in all"),
+    "at_once": Count(40, 200, "events in a call at most"),
     "agents": Count(200, 200, "agents"),
     "patience": Count(60, 300, "seconds for sending all that is left at the end"),
     "seed": Count(1, 1, "of lives and faults"),
 }
 RATES = {"503": 0.03, "answer_lost": 0.03, "hang": 0.01, "hang_taken": 0.01}
-PER_LIFE = 1_000
-LONGEST_START, LONGEST_LIFE = 2.0, 0.25
+CALLS_PER_LIFE = 50
+LONGEST_START, LONGEST_LIFE = 30.0, 0.25
 AT_WORK = 0.8
 """So many are killed within `LONGEST_LIFE` seconds of their first receipt, the others of their start."""
 CHECK_EVERY = 50
@@ -48,6 +50,7 @@ class Books:
     streams: list[str]
     receipts: list[Receipt] = field(factory=list)
     _read: int = 0
+    _following: dict[str, int] = field(factory=dict)
     _ids: dict[Event, str] = field(factory=dict)
     changed: list[str] = field(factory=list)
     """Receipts that contradict earlier ones, a sentence each. An event's number is what its seq must be."""
@@ -61,6 +64,7 @@ class Books:
                 self.changed.append(f"{receipt.event} was given a second id")
             if receipt.seq != receipt.number:
                 self.changed.append(f"{receipt.event} was given the seq {receipt.seq}")
+            self._following[receipt.stream] = max(self._following.get(receipt.stream, 1), receipt.number + 1)
         self.receipts += new
 
     def grew(self) -> bool:
@@ -69,14 +73,11 @@ class Books:
 
     def start(self) -> dict[str, int]:
         """Stream -> the first number without a receipt."""
-        following = dict.fromkeys(self.streams, 1)
-        for receipt in self.receipts:
-            following[receipt.stream] = max(following[receipt.stream], receipt.number + 1)
-        return following
+        return {**dict.fromkeys(self.streams, 1), **self._following}
 
     def accepted(self) -> set[Event]:
         """All events that have a receipt."""
-        return {receipt.event for receipt in self.receipts}
+        return set(self._ids)
 
 
 def streams(agents: int) -> list[str]:
@@ -102,6 +103,7 @@ def note(outcome: Outcome, verdict: Verdict, stock: Stock) -> None:
         "delivered": verdict.delivered,
         "repeats": verdict.repeats,
     }
+    outcome.expect(verdict.accepted > 0, "nothing was accepted")
     outcome.lost += len(verdict.lost)
     outcome.reordered += len(verdict.reordered)
     outcome.regressions += len(verdict.regressions)
@@ -132,26 +134,27 @@ def kill_again_and_again(counts: Mapping[str, int], work: Path) -> Outcome:
             url=server.url,
             receipts=str(books.path),
             patience=counts["patience"],
-            most_at_once=40,
+            most_at_once=counts["at_once"],
         )
-        for cycle in range(cycles):
-            books.update()
-            nursery.start(job_of(job, books, PER_LIFE, "wait", seed + cycle))
+        kills = 0
+        while kills < cycles or len(books.receipts) < counts["events"]:
+            nursery.start(job_of(job, books, CALLS_PER_LIFE * counts["at_once"], "wait", seed + kills))
             if chance.random() < AT_WORK:
                 wait_for(books.grew, LONGEST_START)
             if nursery.ended(chance.uniform(0.0, LONGEST_LIFE)) is not None:
                 outcome.problems.append(f"a worker ended by itself: {nursery.last_words()}")
                 break
             nursery.kill()
-            server.life += 1
-            if (cycle + 1) % CHECK_EVERY == 0 and store.exists():
+            server.next_life()
+            books.update()
+            kills += 1
+            if kills % CHECK_EVERY == 0 and store.exists():
                 checks += 1
                 outcome.corrupt += check(store) != "ok"
-        books.update()
         began = time.monotonic()
         problem = nursery.finish(job_of(job, books, 0, "drain", seed))
         outcome.expect(not problem, problem)
-        outcome.done = {"kills": cycles, "integrity checks": checks + 1}
+        outcome.done = {"kills": kills, "integrity checks": checks + 1}
         outcome.done["s to drain"] = round(time.monotonic() - began, 1)
         outcome.corrupt += check(store) != "ok"
         note(outcome, compare(books.accepted(), server.deliveries(), stock_of(store).events), stock_of(store))

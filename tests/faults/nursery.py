@@ -17,6 +17,9 @@ from faults.worker import Job, run
 LAZY = ("cxone_wfm._transport", "cxone_wfm._structure", "tenacity")
 """What the library imports only when it is needed."""
 
+EXTRA = 60.0
+"""Seconds that a worker may take beyond those for which it waits."""
+
 
 class Nursery:
     """One worker at a time. Use it in a `with` block. What workers write to stderr goes to a file."""
@@ -68,15 +71,20 @@ class Nursery:
         self.pid = 0
         return code
 
+    def go_on(self) -> None:
+        """SIGCONT to a worker that has stopped."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         os.kill(self.pid, signal.SIGKILL)
         if self.ended(30) is None:
             raise RuntimeError("a killed worker does not end")
 
-    def finish(self, job: Job, timeout: float = 120.0) -> str:
+    def finish(self, job: Job) -> str:
         """Run a worker to its own end. What went wrong, empty where nothing did."""
         self.start(job)
+        timeout = job.patience + EXTRA
         code = self.ended(timeout)
         if code is None:
             self.kill()
@@ -95,6 +103,9 @@ class Nursery:
 
 def main() -> None:
     """Fork one worker for each line of stdin, tell its pid, wait for it, tell how it ended."""
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    )  # the worker waits for it, and must not die of it before
     for name in LAZY:  # once here, not in each worker
         importlib.import_module(name)
     for line in sys.stdin:

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from cxone_wfm import OutcomeUnknownError, Request, Response, WfmClient
-from cxone_wfm.outbox import DurableSender, Limits, Outbox, _database
+from cxone_wfm.outbox import DurableSender, Limits, Outbox, _connection
 from faults import bugs
 from faults.ledger import Event, Receipt
 from faults.server import events_of
@@ -53,7 +53,7 @@ class Notebook:
 
 def use(journal: str) -> None:
     """Make the store use this journal mode, whatever this SQLite's version allows."""
-    _database.journal_mode = lambda _: journal
+    _connection.journal_mode = lambda _: journal
 
 
 def main(folder: str, work: str, transactions: str, journal: str) -> None:

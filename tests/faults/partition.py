@@ -45,7 +45,7 @@ def seen_through(proxy: Proxy, entries: list[Entry]) -> list[Delivery]:
     return [
         Delivery(
             event,
-            entry.told and not any(start <= entry.went <= end for start, end in windows),
+            entry.told and entry.in_time and not any(start <= entry.went <= end for start, end in windows),
             entry.request.life,
             entry.request.number,
         )

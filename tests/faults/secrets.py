@@ -22,12 +22,14 @@ from faults.ledger import compare
 from faults.report import Count, Outcome, command, timed
 from faults.server import LOGIN, REFRESH, Cxone, Request
 from faults.stock import stock_of
+from faults.waiting import wait_for
 from faults.worker import Job, environment
 
 COUNTS = {
     "events": Count(300, 3_000, "events of each run"),
     "runs": Count(2, 6, "runs, each ended in another way"),
 }
+PATIENCE = 300.0
 MARK = "+canary/=="
 KEY = f"key{MARK}"
 SECRETS = (f"{KEY}-id", f"{KEY}-secret", f"access{MARK}", f"refresh{MARK}")
@@ -104,6 +106,7 @@ def once(number: int, count: int, outcome: Outcome, work: Path) -> int:
             count=count,
             then=("drain", "stop", "wait")[number % 3],
             key=KEY,
+            patience=PATIENCE - 60,
             log=str(work / "log"),
         )
         with (work / "said").open("wb") as said:
@@ -114,9 +117,10 @@ def once(number: int, count: int, outcome: Outcome, work: Path) -> int:
                 env=environment(job),
             )
             if job.then != "drain":
-                time.sleep(1.5)
+                wait_for(lambda: bool(server.data()), PATIENCE)
+                time.sleep(0.5)
                 process.send_signal(signal.SIGTERM if job.then == "stop" else signal.SIGKILL)
-            code = process.wait(90)
+            code = process.wait(PATIENCE)
         outcome.expect(code == (-9 if job.then == "wait" else 0), f"the worker ended with {code}")
         books.update()
         if job.then == "drain":

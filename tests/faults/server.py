@@ -18,12 +18,16 @@ from attrs import define, field, frozen
 
 from faults.answers import FAULTS, Fault, Line
 from faults.ledger import Delivery, Event
+from faults.waiting import wait_for
 
 LOGIN = "/authentication/v1/token/access-key"
 REFRESH = "/public/user/refresh"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BEARER = re.compile(rb"\r\nauthorization: *Bearer (\S+)", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id: *(\S+)", re.IGNORECASE)
+_PATIENCE = 30.0
+LATE = 0.5
+"""Seconds after which an answer may come too late: no client of the harness waits for less."""
 Rule = Callable[["Request"], "str | Fault | int | None"]
 """Says what becomes of a request: a fault or its name, a status to refuse it with, or None: it is taken."""
 
@@ -34,7 +38,7 @@ class Request:
 
     number: int
     life: int
-    """Which process of the sender was alive: the harness counts them up."""
+    """Of which sender process it is: the harness counts them up."""
     path: str
     head: bytes = field(repr=False)
     body: bytes = field(repr=False)
@@ -65,6 +69,11 @@ class Entry:
     came: float
     went: float = 0.0
     """When the answer was out, or the client gone. Both of the monotonic clock."""
+
+    @property
+    def in_time(self) -> bool:
+        """The client still waited for the answer."""
+        return self.went - self.came < LATE
 
 
 def chance_of(rates: Mapping[str, float], seed: int) -> Rule:
@@ -107,6 +116,8 @@ class Cxone:
         self.rule = rule
         self.life = 0
         self.log: list[Entry] = []
+        self.taken = 0
+        """Events in requests that were taken."""
         self.refuses_key = False
         self._tokens = Tokens(token_life, mark)
         self._elsewhere = elsewhere
@@ -143,6 +154,18 @@ class Cxone:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def next_life(self) -> None:
+        """The sender's process has ended: read what it left on the way, then count the one after it.
+
+        What a killed process wrote may still wait in the kernel. Nobody else may be connected.
+        """
+        with socket.create_connection(("127.0.0.1", self.port)) as last:  # accepted after all that is its
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)
+        if wait_for(lambda: not self._open, _PATIENCE) >= _PATIENCE:
+            raise RuntimeError(f"{len(self._open)} connections of a process that has ended go on")
+        self.life += 1
+
     def data(self) -> list[Entry]:
         """The requests that brought events, in the order of their arrival."""
         return [entry for entry in list(self.log) if entry.request.events]
@@ -150,7 +173,7 @@ class Cxone:
     def deliveries(self) -> list[Delivery]:
         """Every event that was taken, in that order."""
         return [
-            Delivery(event, entry.told, entry.request.life, entry.request.number)
+            Delivery(event, entry.told and entry.in_time, entry.request.life, entry.request.number)
             for entry in self.data()
             if entry.taken
             for event in entry.request.events
@@ -166,17 +189,19 @@ class Cxone:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            self._open.add(connection)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        self._open.add(connection)
         line = Line(connection, self._over, self._elsewhere)
-        with connection, suppress(OSError):
-            while whole := _read(connection):
-                if not self._exchange(line, *whole):
-                    break
-        self._open.discard(connection)
+        try:
+            with connection, suppress(OSError):
+                while whole := _read(connection):
+                    if not self._exchange(line, *whole):
+                        break
+        finally:
+            self._open.discard(connection)
 
     def _exchange(self, line: Line, head: bytes, body: bytes) -> bool:
         """One request; False where the connection is to be closed."""
@@ -194,6 +219,7 @@ class Cxone:
             taken = fault.takes if fault else status < 300
             entry = Entry(request, name, taken, told=False, came=time.monotonic())
             self.log.append(entry)
+            self.taken += taken * len(events)
         try:
             return self._answer(line, entry, fault, status)
         finally:

@@ -1,19 +1,24 @@
 """A worker under strace, whose system calls can be made to fail, or to be its last.
 
-strace counts the calls of each thread for itself: "the k-th" is the k-th of whichever thread gets there.
+strace is attached to a worker that a `Nursery` has forked, before it does anything: so no import is traced.
+It counts the calls of each thread for itself: "the k-th" is the k-th of whichever thread gets there.
 """
 
 import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
-from faults.worker import Job, environment
+import attrs
+
+from faults.nursery import Nursery
+from faults.waiting import wait_for
+from faults.worker import Job, process_status
 
 MISSING = "strace is not installed, or may not be used here"
+PATIENCE = 60.0
 _LINE = re.compile(r"(\d+) +(\w+)\(")
 
 
@@ -24,26 +29,29 @@ def can_trace() -> bool:
     return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False).returncode == 0
 
 
-def _strace(job: Job, *options: str, timeout: float) -> int:
+def _strace(nursery: Nursery, job: Job, *options: str, timeout: float) -> int:
     """Run the worker; its exit code, -9 where it was killed or took too long."""
-    tracer = ["strace", "-f", "-qq", "-e", "signal=none", *options]
-    process = subprocess.Popen(
-        [*tracer, sys.executable, "-m", "faults.worker"],
-        env=environment(job, PYTHONDONTWRITEBYTECODE="1"),
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        return process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        return process.wait()
+    pid = nursery.start(attrs.evolve(job, stopped=True))
+    if wait_for(lambda: process_status(pid, "State").startswith("T"), PATIENCE) >= PATIENCE:
+        raise RuntimeError(f"the worker does not stop: {nursery.last_words()}")
+    command = ["strace", "-f", "-e", "signal=none", *options, "-p", str(pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        said = tracer.stderr.readline()
+        if "attached" not in said:
+            raise RuntimeError(f"strace cannot be attached: {said}")
+        nursery.go_on()
+        code = nursery.ended(timeout)
+        if code is None:
+            nursery.kill()
+        tracer.stderr.read()  # to its end, which comes with the worker's
+    return -9 if code is None else code
 
 
-def count_calls(job: Job, calls: tuple[str, ...], log: Path, timeout: float = 60.0) -> dict[str, int]:
+def count_calls(nursery: Nursery, job: Job, calls: tuple[str, ...], log: Path) -> dict[str, int]:
     """Run it undisturbed; for each call, how often the busiest thread made it."""
-    if _strace(job, "--seccomp-bpf", "-e", f"trace={','.join(calls)}", "-o", str(log), timeout=timeout):
-        raise RuntimeError("the worker fails even undisturbed")
+    if _strace(nursery, job, "-e", f"trace={','.join(calls)}", "-o", str(log), timeout=PATIENCE):
+        raise RuntimeError(f"the worker fails even undisturbed: {nursery.last_words()}")
     made: Counter[tuple[str, str]] = Counter()
     for line in log.read_text(encoding="ascii", errors="replace").splitlines():
         if match := _LINE.match(line):
@@ -51,9 +59,8 @@ def count_calls(job: Job, calls: tuple[str, ...], log: Path, timeout: float = 60
     return {call: max((n for (name, _), n in made.items() if name == call), default=0) for call in calls}
 
 
-def inject(job: Job, call: str, effect: str, when: str, timeout: float = 60.0) -> int:
-    """Run it with an effect on the call: "signal=KILL" or "error=EIO". `when` is "3", or "3+" for ever."""
+def inject(nursery: Nursery, job: Job, at: tuple[str, str], effect: str, timeout: float = PATIENCE) -> int:
+    """Run it with an effect on a call: "signal=KILL" or "error=EIO". `at`: its name and "3", or "3+" on."""
+    call, when = at
     injection = f"inject={call}:{effect}:when={when}"
-    # The quick way to trace lets errors in, but no signals (strace 6.1).
-    quick = [] if effect.startswith("signal") else ["--seccomp-bpf"]
-    return _strace(job, *quick, "-e", f"trace={call}", "-e", injection, "-o", os.devnull, timeout=timeout)
+    return _strace(nursery, job, "-e", f"trace={call}", "-e", injection, "-o", os.devnull, timeout=timeout)

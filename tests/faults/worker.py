@@ -5,6 +5,7 @@ where a thousand of them cost no imports. It writes each receipt to a file the m
 else of it is trusted.
 """
 
+import ctypes
 import json
 import logging
 import os
@@ -39,6 +40,8 @@ from faults import bugs
 from faults.ledger import Event, Receipt
 
 JOB = "FAULTS_JOB"
+PR_SET_PTRACER = 0x59616D61
+"""From Linux' `prctl.h`."""
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
 REPORTS = "interval-"
 """How a stream of reports is named; every other is an agent."""
@@ -77,8 +80,8 @@ class Job:
     refused: str = ""
     """File for the events that were refused, and why; without it an error ends the worker."""
     times: str = ""
-    """File for how long each call took, in seconds, JSON."""
-    close: float = 5.0
+    """File for how long each call took: seconds, as doubles; 0 for those that were not made or failed."""
+    close: float = 1.0
     """How long `close()` may wait for what is pending. Where `then` is "stop" it is called on SIGTERM."""
     wait: float = 5.0
     """How long `enqueue` may wait for room."""
@@ -88,6 +91,8 @@ class Job:
     """How the access key's id and secret begin."""
     log: str = ""
     """File for all that is logged, by anybody, at any level."""
+    stopped: bool = False
+    """It stops before it does anything, for somebody to trace it."""
     seed: int = 0
 
 
@@ -140,10 +145,10 @@ class Producer:
         self._next = {stream: job.start[stream] for stream in streams}
         self._chance = random.Random(seed)
         self._file = os.open(job.receipts, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.write(self._file, b"\n")  # a process that was killed may have left half a line
+        self._before = b"\n"  # a process that was killed may have left half a line
         self._last: dict[str, int] = {}
         # Seconds that each call took: all the room is taken at once, for the memory is watched.
-        self.times = array("d", bytes(8 * (job.count if job.times else 0)))
+        self.times = array("d", bytes(8 * (1 + job.count // job.producers if job.times else 0)))
         self._calls = 0
 
     def run(self, count: int, stop: threading.Event) -> None:
@@ -193,7 +198,8 @@ class Producer:
             Receipt(*event, receipt.event_id, receipt.seq, receipt.duplicate).line()
             for event, receipt in zip(events, receipts, strict=True)
         ]
-        os.write(self._file, b"".join(lines))
+        os.write(self._file, self._before + b"".join(lines))
+        self._before = b""
         self._last |= dict(events)
 
     def _refuse(self, events: list[Event], error: OutboxError) -> None:
@@ -204,13 +210,21 @@ class Producer:
             file.writelines(f"{stream} {number} {type(error).__name__}\n" for stream, number in events)
 
 
-def run(job: Job) -> int:
-    """Do the job, as a user's program would."""
+def _get_ready(job: Job) -> None:
+    """All that the harness adds to a user's program."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it waits until somebody waits for it
+    if job.stopped:
+        _let_anybody_trace()
+        signal.raise_signal(signal.SIGSTOP)
     bugs.install()
     if job.log:
         log_everything(Path(job.log))
+
+
+def run(job: Job) -> int:
+    """Do the job, as a user's program would."""
+    _get_ready(job)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with (
         WfmClient(config(job)) as wfm,
         Outbox.open(job.store, limits=Limits(min_free_bytes=0, ballast_bytes=job.ballast)) as outbox,
@@ -232,7 +246,8 @@ def run(job: Job) -> int:
         for thread in threads:
             thread.start()
         if job.then == "stop":
-            stop.wait()
+            signal.sigwait({signal.SIGTERM})
+            stop.set()
         else:
             for thread in threads:
                 thread.join()
@@ -246,8 +261,30 @@ def run(job: Job) -> int:
         for thread in threads:
             thread.join()
         write(job.result, {"closed_in": took, "counts": counts_of(outbox)})
-    write(job.times, [each for producer in producers for each in producer.times if each])
+    if job.times:
+        with Path(job.times).open("wb") as file:
+            for producer in producers:
+                producer.times.tofile(file)
     return 0
+
+
+def _let_anybody_trace() -> None:
+    """Linux may let a process be traced by its ancestors only (Yama)."""
+    ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
+
+
+def process_status(pid: int, name: str) -> str:
+    """A line of what the system tells of a process, such as "VmRSS"; empty where there is none."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), "")
+
+
+def memory_of(pid: int, name: str) -> int:
+    """Bytes of memory of a process: "VmRSS" now, "VmHWM" at most; 0 where the system does not tell."""
+    return 1024 * int(process_status(pid, name).removesuffix("kB") or 0)
 
 
 def counts_of(outbox: Outbox) -> dict[str, int]:

@@ -1,18 +1,25 @@
 """The pure parts of the fault harness: the comparison, the disk that forgets, the tables."""
 
 import json
+import os
 import random
+import signal
 import socket
 
+import attrs
 import pytest
 from faults.bugs import BUGS
+from faults.disk import ghosts_of
 from faults.disk_model import KINDS, SECTOR, Disk, read_calls
+from faults.kill import Books
 from faults.ledger import Delivery, Receipt, compare, read_receipts
+from faults.nursery import Nursery
 from faults.proxy import Proxy
 from faults.report import Count, Outcome, counts_of, from_json, say, table
-from faults.server import events_of
+from faults.server import LATE, Cxone, Entry, Request, events_of
 from faults.teeth import TEETH
-from faults.worker import record
+from faults.tracing import can_trace, count_calls, inject
+from faults.worker import Job, record
 from support.threads import PATIENCE
 
 A1, A2, A3, B1 = ("a", 1), ("a", 2), ("a", 3), ("b", 1)
@@ -32,6 +39,60 @@ def test_the_proxy_goes_on_while_its_target_is_away():
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", proxy.port), PATIENCE) as client:
                 assert client.recv(1) == b""
+
+
+# The server and the workers
+
+
+def test_what_a_killed_process_had_written_is_of_its_life():
+    body = record(A1).to_json()
+    lines = ["POST /asc-manager/v1/agent-states HTTP/1.1", f"Content-Length: {len(body)}", "", ""]
+    with Cxone(lambda _: "hang") as server:
+        for life in range(20):
+            client = socket.create_connection(("127.0.0.1", server.port))
+            client.sendall("\r\n".join(lines).encode() + body)
+            client.close()  # as the system does for a process that was killed
+            server.next_life()
+            assert [entry.request.life for entry in server.data()] == [*range(life + 1)]
+            assert all(entry.went for entry in server.data())  # nothing of it goes on
+            assert server.life == life + 1
+
+
+def test_an_answer_that_may_have_come_too_late_tells_nothing():
+    request = Request(0, 0, "/", b"", b"", (A1,))
+    with Cxone() as server:
+        server.log += [Entry(request, "", True, True, came=1.0, went=1.0 + late) for late in (0.1, LATE)]
+        assert [delivery.told for delivery in server.deliveries()] == [True, False]
+
+
+@pytest.fixture
+def nursery(tmp_path):
+    (tmp_path / "nursery").mkdir()
+    with Nursery(tmp_path / "nursery") as nursery:
+        yield nursery
+
+
+def job(tmp_path, server, **more):
+    receipts = str(tmp_path / "receipts")
+    return Job(store=str(tmp_path / "o.db"), url=server.url, receipts=receipts, start={"a": 1}, **more)
+
+
+def test_a_worker_that_is_told_to_end_at_once_ends_in_order(tmp_path, nursery):
+    with Cxone() as server:
+        pid = nursery.start(job(tmp_path, server, count=10**6, then="stop"))
+        os.kill(pid, signal.SIGTERM)
+        assert nursery.ended(PATIENCE) == 0
+
+
+@pytest.mark.skipif(not can_trace(), reason="needs strace")
+def test_a_worker_is_killed_at_the_call_that_was_named(tmp_path, nursery):
+    with Cxone() as server:
+        made = count_calls(nursery, job(tmp_path, server, count=1), ("sendto", "unlink"), tmp_path / "log")
+        assert made["sendto"] > 0
+        arrived = len(server.log)
+        second = attrs.evolve(job(tmp_path, server, count=1), start={"a": 2})
+        assert inject(nursery, second, ("sendto", "1"), "signal=KILL") == -9
+        assert len(server.log) == arrived
 
 
 # The comparison
@@ -69,6 +130,28 @@ def test_a_repeat_after_a_whole_answer_is_not_explained():
 def test_a_repeat_in_the_next_life_is_counted_for_the_life_that_was_killed():
     verdict = compare([A1, B1], [*delivered(A1, B1), *delivered(A1, life=1)])
     assert (verdict.unexplained, verdict.repeated_by_kills) == ([], {0: 1})
+
+
+def test_what_was_refused_may_come_only_if_it_has_a_receipt_too():
+    refused = {
+        A1: "OutboxUnavailable",
+        A2: "OutboxUnavailable",
+        A3: "EnqueueOutcomeUnknown",
+        B1: "OutboxFull",
+    }
+    assert ghosts_of(refused, {A1}, delivered(A1, A2, A3)) == [A2]
+
+
+def test_a_process_goes_on_from_the_first_number_without_a_receipt(tmp_path):
+    path = tmp_path / "receipts"
+    books = Books(path, ["a", "b", "c"])
+    for event in (A1, A2, A1, ("b", 7)):
+        with path.open("ab") as file:
+            file.write(Receipt(*event, f"id-of-{event[1]}", event[1], duplicate=False).line())
+        books.update()
+    assert books.start() == {"a": 3, "b": 8, "c": 1}
+    assert books.accepted() == {A1, A2, ("b", 7)}
+    assert books.changed == []
 
 
 def test_half_a_line_of_a_killed_writer_is_read_when_it_is_whole(tmp_path):
