@@ -1,5 +1,6 @@
 """Decisions: what may be sent now, and what the end of a try means for its events. No I/O, and no clock."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from attrs import define
@@ -31,6 +32,9 @@ LONGEST_SET_WAIT = 8.0
 """Seconds that one set waits at most where its route works; where it does not, the breaker waits longer."""
 MOST_WAITING = 16
 """With so many sets to be tried again, a probe is one of them, not one more event."""
+GATHER_SECONDS, FEW = 0.05, 50
+"""After a request with fewer states than that, the next one begins so much later than it did: a steady flow
+goes out in fewer requests, and each takes more along (our choice)."""
 ENVELOPE = len(b'{"agentStateList":[]}')
 _DETAIL = 2048
 _TOO_EARLY = 425
@@ -77,18 +81,24 @@ class Dispatcher:
         self._chance = chance
         self._turn = 0
         self._somebody_waits = False
+        self._gather_until = -math.inf
         self._most: dict[EventKind, int] = dict.fromkeys(KINDS, 1) | {"agent_state": config.max_batch}
         self._troubles: dict[str, _Trouble] = {}
         self._waiting: dict[EventKind, int] = dict.fromkeys(KINDS, 0)
         self.breakers = {kind: Breaker(workers, chance) for kind in KINDS}
 
-    def wants(self, now: float) -> list[Want]:
-        """What may be sent now, the kinds in turns. Each want takes a place until `gave` or `judge`."""
+    def wants(self, now: float, *, hurry: bool = False) -> list[Want]:
+        """What may be sent now, the kinds in turns. Each want takes a place until `gave` or `judge`.
+
+        With `hurry`, states are not gathered: somebody waits for what is pending.
+        """
         self._turn += 1
         found: list[Want] = []
         for number in range(len(KINDS)):
             kind = KINDS[(self._turn + number) % len(KINDS)]
             breaker = self.breakers[kind]
+            if kind == "agent_state" and self.gathers(now) and not hurry:
+                continue
             if breaker.admits(now):
                 breaker.in_flight += 1
                 found.append(self._want(kind, breaker))
@@ -109,12 +119,18 @@ class Dispatcher:
             fresh_first=probe and self._waiting[kind] < MOST_WAITING,
         )
 
-    def gave(self, wants: Sequence[Want], attempt: Attempt | None) -> bool:
+    def gathers(self, now: float) -> float:
+        """For how many seconds states are gathered still."""
+        return max(0.0, self._gather_until - now)
+
+    def gave(self, wants: Sequence[Want], attempt: Attempt | None, now: float) -> bool:
         """The store gave this for the wants. Whether somebody may have waited for a place free now."""
         waited, self._somebody_waits = self._somebody_waits and bool(wants), False
         for want in wants:
             if attempt is None or want.kind != attempt.kind:
                 self.breakers[want.kind].in_flight -= 1
+            elif want.kind == "agent_state" and len(attempt.events) < min(want.most, FEW):
+                self._gather_until = now + GATHER_SECONDS
         if attempt is not None and attempt.tries > 1:
             self._waiting[attempt.kind] = max(0, self._waiting[attempt.kind] - 1)
         return waited
@@ -168,7 +184,8 @@ class Dispatcher:
             breaker.failed(now, str(error), patience=FAILURES if asked is None else 1, wait=asked)
             if isinstance(error, (ServerError, OutcomeUnknownError)) and not error.no_token:
                 if self._is_poison(attempt, trouble, breaker, now):
-                    return Outcome(attempt=attempt, dead=(_dead(ids[0], "suspected_poison", error),), at=at)
+                    letter = _dead(ids[0], "suspected_poison", error)
+                    return Outcome(attempt=attempt, dead=(letter,), unknown=may_have_arrived(error), at=at)
                 if len(ids) > 1 and attempt.tries >= SPLIT_TRIES and breaker.successes > trouble.successes:
                     return self._again(_halves(attempt, now + wait, at, unknown=may_have_arrived(error)))
         again = (Again(event_ids=ids, not_before=now + wait),)

@@ -4,8 +4,8 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Literal
 
@@ -23,7 +23,7 @@ from .dispatch import Dispatcher
 from .health import FlushResult, SenderCounters, SenderHealth
 from .identity import EventRecord
 from .outbox import ENQUEUE_SECONDS, Outbox
-from .store import KINDS, Attempt, EventKind, Outcome, Receipt, Watch
+from .store import KINDS, Again, Attempt, EventKind, Outcome, Receipt, Watch
 from .telemetry import Observer, Observers
 
 WORKERS = 4
@@ -72,7 +72,7 @@ class DurableSender:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._state: Literal["new", "running", "closing", "stopping", "closed", "forked"] = "new"
-        self._requests = self._failures = self._recorded = 0
+        self._requests = self._failures = self._recorded = self._waiters = 0
         self._store_trouble = self._upkeep_trouble = ""
         outbox.listen(self._wake)
         start_over_in_child(self)
@@ -166,13 +166,26 @@ class DurableSender:
             return self._recorded != seen or self._state == "closed"
 
         deadline = self._clock.monotonic() + timeout
-        while watch.tally().pending:  # it may ask a server: the workers must not wait for that
-            left = deadline - self._clock.monotonic()
-            if left <= 0 or self._state == "closed":
-                break
+        with self._hurried():
+            while watch.tally().pending:  # it may ask a server: the workers must not wait for that
+                left = deadline - self._clock.monotonic()
+                if left <= 0 or self._state == "closed":
+                    break
+                with self._lock:
+                    self._work_done.wait_for(has_news, min(left, self._store.poll_seconds))
+                    seen = self._recorded
+
+    @contextmanager
+    def _hurried(self) -> Iterator[None]:
+        """Somebody waits: nothing is gathered meanwhile."""
+        with self._lock:
+            self._waiters += 1
+            self._work_came.notify_all()
+        try:
+            yield
+        finally:
             with self._lock:
-                self._work_done.wait_for(has_news, min(left, self._store.poll_seconds))
-                seen = self._recorded
+                self._waiters -= 1
 
     def _stop(self) -> None:
         """Let the requests on their way end, and the threads."""
@@ -236,7 +249,7 @@ class DurableSender:
         """Send attempt after attempt, recording each with the giving out of the next."""
         outcomes: list[Outcome] = []
         while (attempt := self._next(outcomes)) is not None:
-            outcomes = [self._send(attempt)]
+            outcomes = [self._outcome(attempt)]
 
     def _next(self, outcomes: list[Outcome]) -> Attempt | None:
         """Record the outcomes, and wait for the next attempt; None when it is time to stop."""
@@ -245,7 +258,7 @@ class DurableSender:
             now = self._clock.monotonic()
             with self._lock:
                 going_on = self._state in {"running", "closing"}
-                wants = self._dispatcher.wants(now) if going_on else []
+                wants = self._dispatcher.wants(now, hurry=self._waiters > 0) if going_on else []
             attempt, recorded = None, False
             try:
                 attempt = self._store.advance(outcomes, wants, now)
@@ -254,7 +267,7 @@ class DurableSender:
                 trouble = str(error) or type(error).__name__
             with self._lock:
                 self._store_trouble = "" if recorded else trouble
-                others_may = self._dispatcher.gave(wants, attempt)
+                others_may = self._dispatcher.gave(wants, attempt, now)
                 if others_may or attempt is not None:
                     self._work_came.notify()
                 if recorded and outcomes:
@@ -269,10 +282,21 @@ class DurableSender:
                 self.outbox.keep_unrecorded(outcomes)
                 return None
             with self._lock:
-                self._work_came.wait(self._store.poll_seconds if recorded else _STORE_PAUSE)
+                pause = self._store.poll_seconds if recorded else _STORE_PAUSE
+                self._work_came.wait(min(pause, self._dispatcher.gathers(now) or pause))
+
+    def _outcome(self, attempt: Attempt) -> Outcome:
+        """Send it once. Whatever happens, there is an outcome: else its streams would wait for ever."""
+        try:
+            return self._send(attempt)
+        except Exception:  # noqa: BLE001 - whatever it is, the events are tried again
+            _log.exception("what came of a request could not be judged; it is tried again")
+        ids = tuple(event.event_id for event in attempt.events)
+        again = Again(event_ids=ids, not_before=self._clock.monotonic() + _STORE_PAUSE)
+        return Outcome(attempt=attempt, again=(again,), unknown=True, at=self.outbox.wall())
 
     def _send(self, attempt: Attempt) -> Outcome:
-        """Send it once. Whatever happens, there is an outcome."""
+        """Send it once, and judge what came of it."""
         with self._lock:
             unsent = self._dispatcher.before(attempt, self._clock.monotonic(), self.outbox.wall())
         if unsent is not None:
@@ -320,7 +344,8 @@ class DurableSender:
 
     def _wake(self) -> None:
         with self._lock:
-            self._work_came.notify()
+            if not self._dispatcher.gathers(self._clock.monotonic()):
+                self._work_came.notify()
 
     def _refuse_in_child(self) -> None:
         if self._state == "forked":

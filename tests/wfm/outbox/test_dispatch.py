@@ -77,13 +77,13 @@ def judge(it: Dispatcher, what: Attempt, error: Exception | None, now: float = 0
 def kinds(it: Dispatcher, now: float = 0.0) -> set[EventKind]:
     """What may be sent, asked without taking a place."""
     wants = it.wants(now)
-    it.gave(wants, None)
+    it.gave(wants, None, now)
     return {want.kind for want in wants}
 
 
 def state_want(it: Dispatcher, now: float = 0.0) -> Want:
     wants = it.wants(now)
-    it.gave(wants, None)
+    it.gave(wants, None, now)
     return next(want for want in wants if want.kind == "agent_state")
 
 
@@ -109,25 +109,48 @@ def test_the_kinds_take_turns() -> None:
     for _ in range(6):
         wants = it.wants(0.0)
         firsts.append(wants[0].kind)
-        it.gave(wants, None)
+        it.gave(wants, None, 0.0)
     assert set(firsts[:3]) == set(firsts[3:]) == set(KINDS)
 
 
 def test_there_are_as_many_places_as_workers_for_each_kind() -> None:
     it = dispatcher(workers=2)
     for _ in range(2):
-        it.gave(it.wants(0.0), attempt())
+        it.gave(it.wants(0.0, hurry=True), attempt(), -1.0)
     assert kinds(it) == set(KINDS) - {"agent_state"}
     it.judge(attempt(), None, 0.0, AT)
     assert kinds(it) == set(KINDS)
+
+
+def test_after_a_small_request_states_are_gathered_and_reports_go_on() -> None:
+    it = dispatcher()
+    it.gave(it.wants(10.0), attempt(dispatch.FEW - 1), 10.0)
+    assert it.gathers(10.0) == pytest.approx(dispatch.GATHER_SECONDS)
+    assert kinds(it, 10.0) == set(KINDS) - {"agent_state"}
+    assert {want.kind for want in it.wants(10.0, hurry=True)} == set(KINDS)
+    assert it.gathers(10.0 + dispatch.GATHER_SECONDS) == 0
+    assert kinds(it, 10.0 + dispatch.GATHER_SECONDS) == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("most", "given"),
+    [(100, attempt(dispatch.FEW)), (20, attempt(20)), (100, attempt(kind="historical_report"))],
+)
+def test_after_a_request_that_was_not_small_or_no_states_nothing_is_gathered(
+    most: int, given: Attempt
+) -> None:
+    it = dispatcher()
+    it._most["agent_state"] = most
+    it.gave(it.wants(10.0), given, 10.0)
+    assert it.gathers(10.0) == 0
 
 
 def test_who_found_no_place_is_told_of_a_free_one() -> None:
     it = dispatcher(workers=1)
     first = it.wants(0.0)
     assert it.wants(0.0) == []
-    assert it.gave(first, None) is True
-    assert it.gave(it.wants(0.0), None) is False
+    assert it.gave(first, None, 0.0) is True
+    assert it.gave(it.wants(0.0), None, 0.0) is False
 
 
 # --- what an end means --------------------------------------------------------------------------------
@@ -239,7 +262,7 @@ def test_an_open_one_lets_one_small_fresh_request_through() -> None:
     assert "agent_state" not in kinds(it, now - 0.001)
     want = state_want(it, now)
     assert (want.most, want.fresh_first) == (1, True)
-    it.gave(it.wants(now), attempt())
+    it.gave(it.wants(now), attempt(), now)
     assert "agent_state" not in kinds(it, now)
 
 
@@ -249,7 +272,7 @@ def test_with_many_sets_waiting_it_tries_them_and_not_more_events() -> None:
         assert state_want(it, now + 100.0 * number).fresh_first
         fail(it, 1, lambda: api(ServerError, 503), now + 100.0 * number)
     assert not state_want(it, now + 10_000.0).fresh_first
-    it.gave(it.wants(now + 10_000.0), attempt(tries=2))
+    it.gave(it.wants(now + 10_000.0), attempt(tries=2), now + 10_000.0)
     it.judge(attempt(), None, now + 10_000.0, AT)
     assert not state_want(it, now + 10_000.0).fresh_first
 
@@ -505,7 +528,7 @@ def test_what_comes_too_late_to_be_sent_waits_to_be_given_out_anew() -> None:
     late = attrs.evolve(attempt(2), send_before=5.0)
     assert it.before(late, 4.9, AT) is None
     (want, *_) = [each for each in it.wants(0.0) if each.kind == "agent_state"]
-    it.gave([want], late)
+    it.gave([want], late, 0.0)
     outcome = it.before(late, 5.0, AT)
     assert outcome is not None
     assert [(each.event_ids, each.not_before) for each in outcome.again] == [(("id-1", "id-2"), 5.0)]

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import posix
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import attrs
 import pytest
@@ -103,11 +105,43 @@ def drained(sender: DurableSender) -> tuple[int, int]:
     return counts.delivered, counts.dead.items
 
 
+def leave_child(code: int) -> NoReturn:
+    """End a forked child at once. Coverage's own `os._exit` would write what it measured with SQLite first,
+
+    and that may hang: a thread of the parent's was perhaps in SQLite, with a lock of the whole process.
+    """
+    posix._exit(code)
+
+
 def done(delivered: int, pending: int = 0, dead: int = 0) -> FlushResult:
     return FlushResult(delivered=delivered, pending=pending, dead=dead, timed_out=pending > 0)
 
 
 # --- what goes out ------------------------------------------------------------------------------------
+
+
+def test_states_that_come_soon_after_a_small_request_go_out_together_or_when_somebody_waits(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox.dispatch.GATHER_SECONDS", 3600.0)
+    reported = threading.Event()
+
+    def answer(request: Request) -> Response:
+        if operation_of(request) == "historical_report":
+            reported.set()
+        return reply(200)
+
+    cxone = Cxone(answer)
+    with running(store, cxone) as sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+        for agent in "bcd":
+            sender.enqueue(state(agent))
+        sender.enqueue(report(0))
+        assert reported.wait(PATIENCE)
+        assert [operation_of(request) for request in cxone.requests] == ["agent_states", "historical_report"]
+        assert drained(sender) == (5, 0)
+    assert sorted(len(events_of(request)) for request in cxone.requests) == [1, 1, 3]
 
 
 def test_what_was_enqueued_arrives_and_flush_says_so(store: SqliteStore) -> None:
@@ -320,6 +354,26 @@ def test_an_unforeseen_error_does_not_end_a_worker(
 
 
 # --- flush and close ----------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_judged_is_tried_again_by_the_same_worker(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox.sender._STORE_PAUSE", 0.01)
+    sender = running(store, Cxone(), workers=1)
+    judge, times = sender._dispatcher.judge, iter([RuntimeError("a mistake")])
+
+    def mistaken(*arguments: object) -> Outcome:
+        for error in times:
+            judge(*arguments)
+            raise error
+        return judge(*arguments)
+
+    monkeypatch.setattr(sender._dispatcher, "judge", mistaken)
+    with sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+    assert store.counts().possibly_duplicated == 1
 
 
 def test_flush_never_says_more_than_is_true(store: SqliteStore) -> None:
@@ -682,7 +736,7 @@ def test_a_forked_child_has_no_sender(store: SqliteStore) -> None:
                     use()
                 said.append("refused")
             os.write(writing, ",".join(said).encode())
-            os._exit(0)
+            leave_child(0)
         os.waitpid(child, 0)
         os.close(writing)
         assert os.read(reading, 100) == b"refused,refused,refused,refused"
@@ -705,7 +759,7 @@ def test_a_forked_child_that_leaves_the_block_ends_as_it_meant_to(store: SqliteS
             assert drained(sender) == (1, 0)
     finally:
         if child == 0:
-            os._exit(7 if isinstance(sys.exc_info()[1], SystemExit) else 1)
+            leave_child(7 if isinstance(sys.exc_info()[1], SystemExit) else 1)
 
 
 def test_nothing_is_started_by_making_one(store: SqliteStore) -> None:
