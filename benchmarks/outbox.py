@@ -26,7 +26,7 @@ from pathlib import Path
 
 from cxone_wfm import AgentState, WfmClient, WfmConfig
 from cxone_wfm.outbox import DurableSender, Limits, Outbox
-from cxone_wfm.outbox._database import _SETTINGS, journal_mode
+from cxone_wfm.outbox._connection import SETTINGS, journal_mode
 from cxone_wfm.outbox.store import Outcome, Want
 from cxone_wfm.simulator import Simulator
 
@@ -88,7 +88,7 @@ def bare(path: Path) -> sqlite3.Connection:
     """A table of payloads in a file with the outbox's settings."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=0)
     connection.execute(f"PRAGMA journal_mode={journal_mode(sqlite3.sqlite_version_info)}")
-    for name, value in _SETTINGS.items():
+    for name, value in SETTINGS.items():
         connection.execute(f"PRAGMA {name}={value}")
     connection.execute("CREATE TABLE event (position INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
     return connection

@@ -201,8 +201,9 @@ def _pending_line(event: StoredEvent) -> str:
 
 def _dead_line(number: int, letter: DeadLetter) -> str:
     age, event = _span(time.time() - letter.died_at), letter.event
-    status = "" if letter.status is None else f" {letter.status}"
-    return f"{number:>10}  {event.event_id}  {age:>9}  {event.stream} #{event.seq}  {letter.reason}{status}"
+    why = letter.reason if letter.status is None else f"{letter.reason} {letter.status}"
+    arrived = "  possibly arrived" if letter.possibly_arrived else ""
+    return f"{number:>10}  {event.event_id}  {age:>9}  {event.stream} #{event.seq}  {why}{arrived}"
 
 
 def show(output: Output, url: str, event_id: str) -> int:
@@ -218,7 +219,7 @@ def show(output: Output, url: str, event_id: str) -> int:
         output.document({"ok": True, "event": document})
         payload = document.pop("payload")
         for name, value in document.items():
-            output.line(f"{name:<12} {value}")
+            output.line(f"{name:<16} {value}")
         output.line(json.dumps(payload, indent=2, ensure_ascii=False))
         return 0
 
@@ -278,6 +279,7 @@ def _facts(found: StoredEvent | DeadLetter) -> dict[str, object]:
             "reason": letter.reason,
             "status": letter.status,
             "tries": letter.tries,
+            "possibly_arrived": letter.possibly_arrived,
             "detail": letter.detail,
         }
     return facts

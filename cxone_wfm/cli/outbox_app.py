@@ -47,7 +47,7 @@ def list_events(
     """List a page of pending or dead events, one in a line.
 
     A line has the event's number, its id, its age, its stream with its number there, and for a dead
-    letter the reason and the HTTP status.
+    letter the reason, the HTTP status, and whether it possibly arrived.
     """
     if fate is Fate.pending and reason is not None:
         raise typer.BadParameter("only dead letters have a --reason")

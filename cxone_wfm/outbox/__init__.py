@@ -14,8 +14,8 @@
 ...     result = sender.flush(timeout=10)
 """
 
-from ._room import Limits
 from .health import FlushResult, SenderCounters, SenderHealth
+from .limits import Limits
 from .outbox import Outbox
 from .sender import DurableSender
 from .store import (

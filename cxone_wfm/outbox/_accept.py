@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from ..errors import ConflictingDuplicateError
+from ._receipts import Known, receipts
 from ._schema import pieces
 from .store import KINDS, EventKind, NewEvent, Receipt, Usage
 
@@ -13,9 +13,6 @@ _AT_ONCE = 500
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
 _Row = tuple[int, int, str, str, int, bytes | None, bytes, float, bytes]
 """A row of `event`."""
-_Known = tuple[int, str, str, int, bytes]
-"""Position, event id, stream, seq and digest of an event that was accepted before, position 0 by a call
-before this."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_UNKNOWN = """INSERT OR IGNORE INTO event SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
@@ -40,19 +37,21 @@ def add(
     """
     last = _last_numbers(connection, list({event.stream for event in events}))
     # Nearly always all are new, and to add them as such costs less than to look first.
-    rows, receipts = _as_new(events, last, accepted_at, position)
+    rows, found = _as_new(events, last, accepted_at, position)
     if connection.executemany(_INSERT_UNKNOWN, rows).rowcount < len(rows):
         for place in range(len(KINDS)):
             connection.execute("DELETE FROM event WHERE kind = ? AND position > ?", (place, position))
         known = _known(connection, [event.key for event in events])
-        rows, receipts, moved = _what_is_new(events, known, last, accepted_at, position)
-        _take_keys(connection, moved)
+        before = set(known)
+        found = receipts(events, known, last)
+        rows = _rows_of_new(events, found, accepted_at, position)
+        _take_keys(connection, [row[5] for row in rows if row[5] in before])
         connection.executemany(_INSERT, rows)
     ends = {row[3]: row for row in rows}.values()
     connection.executemany(
         "INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?)", [(row[3], row[4], row[1], age) for row in ends]
     )
-    return Added(receipts, position + len(rows), _usage(rows))
+    return Added(found, position + len(rows), _usage(rows))
 
 
 def _as_new(
@@ -68,42 +67,29 @@ def _as_new(
     return rows, [Receipt(event_id=row[2], stream=row[3], seq=row[4], duplicate=False) for row in rows]
 
 
-def _what_is_new(
-    events: Iterable[NewEvent],
-    known: dict[bytes, _Known],
-    last: dict[str, int],
-    accepted_at: float,
-    position: int,
-) -> tuple[list[_Row], list[Receipt], list[bytes]]:
-    """The rows of new events, all receipts, and keys that name a content and pass to a new event."""
-    before = position
-    rows: list[_Row] = []
-    receipts: list[Receipt] = []
-    moved: list[bytes] = []
-    for index, event in enumerate(events):
-        event_id, kind, stream, key, key_is_content, digest, payload = event
-        seq = last.get(stream, 0)
-        if earlier := known.get(key):
-            its_position, its_id, its_stream, its_seq, its_digest = earlier
-            if its_digest != digest:
-                raise ConflictingDuplicateError(index, its_id)
-            if not key_is_content or its_seq == seq or its_id == event_id:
-                receipts.append(Receipt(event_id=its_id, stream=its_stream, seq=its_seq, duplicate=True))
-                continue
-            if its_position:
-                place = its_position - before - 1
-                rows[place] = (*rows[place][:5], None, *rows[place][6:])
-            else:
-                moved.append(key)
-        position += 1
-        seq = last[stream] = seq + 1
-        known[key] = (position, event_id, stream, seq, digest)
-        rows.append((_PLACES[kind], position, event_id, stream, seq, key, digest, accepted_at, payload))
-        receipts.append(Receipt(event_id=event_id, stream=stream, seq=seq, duplicate=False))
-    return rows, receipts, moved
+def _rows_of_new(
+    events: Sequence[NewEvent], found: Sequence[Receipt], accepted_at: float, position: int
+) -> list[_Row]:
+    """The rows of those events that are no duplicates."""
+    new = [(event, receipt) for event, receipt in zip(events, found, strict=True) if not receipt.duplicate]
+    newest = {event.key: place for place, (event, _) in enumerate(new)}
+    return [
+        (
+            _PLACES[event.kind],
+            position + 1 + place,
+            event.event_id,
+            event.stream,
+            receipt.seq,
+            event.key if newest[event.key] == place else None,
+            event.digest,
+            accepted_at,
+            event.payload,
+        )
+        for place, (event, receipt) in enumerate(new)
+    ]
 
 
-def _take_keys(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
+def _take_keys(connection: sqlite3.Connection, keys: Iterable[bytes | None]) -> None:
     for key in keys:
         connection.execute("UPDATE event SET key = NULL WHERE key = ?", (key,))
         connection.execute("UPDATE dead SET key = NULL WHERE key = ?", (key,))
@@ -118,13 +104,13 @@ def _usage(rows: Sequence[_Row]) -> dict[EventKind, Usage]:
     return found
 
 
-def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, _Known]:
-    found: dict[bytes, _Known] = {}
+def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Known]:
+    found: dict[bytes, Known] = {}
     for part in pieces(keys, _AT_ONCE):
         marks = ",".join("?" * len(part))
         for table in ("event", "ledger", "dead"):
             rows = connection.execute(
-                f"SELECT key, 0, event_id, stream, seq, digest FROM {table} WHERE key IN ({marks})",  # noqa: S608 - our own words
+                f"SELECT key, digest, event_id, stream, seq FROM {table} WHERE key IN ({marks})",  # noqa: S608 - our own words
                 part,
             )
             found.update((row[0], row[1:]) for row in rows)

@@ -16,7 +16,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
+
+from attrs import define, field
 
 from .._fork import start_over_in_child
 from ..errors import (
@@ -27,26 +29,9 @@ from ..errors import (
     OutboxFull,
     OutboxUnavailable,
 )
+from ._connection import connect, make_it_ours, refuse_unfit_sqlite
 from ._owner import Ballast, OwnerLock, prepare_folder, sync_folder
 
-APPLICATION_ID = 0x43584F42
-SCHEMA_VERSION = 1
-_SETTINGS = {
-    "synchronous": 2,
-    "wal_autocheckpoint": 1000,
-    "journal_size_limit": 64 * 1024 * 1024,
-    "busy_timeout": 5000,
-    "foreign_keys": 1,
-    "secure_delete": 1,
-    "trusted_schema": 0,
-    "fullfsync": 1,
-    "checkpoint_fullfsync": 1,
-    "cache_size": -8192,
-}
-"""What is set on each connection, and read back. Two are for macOS, where fsync alone is not enough."""
-_AUTO_VACUUM_INCREMENTAL = 2
-_OLDEST = (3, 31, 0)
-"""The first SQLite that has all of these settings."""
 _FULL = "disk is full"
 """SQLite's words for SQLITE_FULL; Python tells the code only from 3.11 on."""
 
@@ -54,37 +39,18 @@ _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 
 
-def journal_mode(version: tuple[int, ...]) -> str:
-    """WAL where this SQLite is free of the WAL-reset bug, else TRUNCATE.
-
-    The bug is in 3.7.0 to 3.51.2, but for two branches that got the correction later. Both modes
-    keep what was committed through a power cut with synchronous=FULL; SQLite's own default, DELETE, does not.
-    """
-    repaired = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-    return "wal" if repaired else "truncate"
-
-
-def refuse_unfit_sqlite(version: tuple[int, ...], threadsafety: int) -> None:
-    """Raise `ConfigurationError` where this SQLite is too old, or made for a single thread."""
-    problems = []
-    if version < _OLDEST:
-        problems.append(
-            f"this Python brings SQLite {'.'.join(map(str, version))}; an outbox in a file needs 3.31 or"
-            " later: use another Python, or PostgreSQL"
-        )
-    if not threadsafety:
-        problems.append(
-            "this Python's SQLite was made for a single thread; use another Python, or PostgreSQL"
-        )
-    if problems:
-        raise ConfigurationError(problems)
-
-
 class Content(Protocol):
     """What is in the file, and the memory that goes with it."""
 
-    def load(self, connection: sqlite3.Connection) -> None:
-        """Make what is missing, and load the memory from the file, in a transaction."""
+    def load(self, connection: sqlite3.Connection, *, told: bool) -> None:
+        """Make what is missing, and load the memory from the file, in a transaction.
+
+        `told`: the callers of the last transaction heard how it ended. If not, nobody has what it gave out.
+        """
+        ...
+
+    def begin(self) -> None:
+        """A transaction begins, and the callers of the last one have heard how it ended."""
         ...
 
     def finish(self, connection: sqlite3.Connection) -> int | None:
@@ -96,8 +62,24 @@ class Content(Protocol):
         ...
 
     def committed(self, *, done: bool) -> None:
-        """The transaction is done, or is not in the file. Told late where that could not be seen at once."""
+        """The transaction is done, or is not in the file. Told late where that could not be seen at once.
+
+        It may be told twice: an interrupt may have come the first time.
+        """
         ...
+
+
+@define
+class _Batch:
+    """A transaction, and how it ended for all whose parts are in it.
+
+    That it ended is one assignment, so an interrupt comes before or after it. Until then it is in doubt:
+    whoever comes next opens the file anew and looks whether it was done.
+    """
+
+    end: Literal["in doubt", "done", "found done", "failed"] = "in doubt"
+    number: int | None = None
+    failure: OutboxError = field(factory=lambda: EnqueueOutcomeUnknown("the commit was interrupted"))
 
 
 class _Job(Generic[_Result]):
@@ -106,7 +88,7 @@ class _Job(Generic[_Result]):
     def __init__(self, work: Callable[[sqlite3.Connection], _Result], *, survives_reload: bool) -> None:
         self.work = work
         self.survives_reload = survives_reload
-        self.settled = False
+        self.batch: _Batch | None = None
         self.error: BaseException | None = None
         self.result: list[_Result] = []
 
@@ -114,21 +96,20 @@ class _Job(Generic[_Result]):
         try:
             self.result = [self.work(connection)]
         except OutboxError as error:  # refused before it wrote anything
-            self.fail(error)
+            self.error = error
         except sqlite3.Error:
             raise
         except Exception as error:
-            self.fail(error)  # it is this caller's, whoever commits for it
+            self.error = error  # it is this caller's, whoever commits for it
             raise
-
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        self.settled = True
 
     def outcome(self) -> _Result:
         if self.error is not None:
             raise self.error
-        return self.result[0]
+        batch = self.batch or _Batch()  # without one, an interrupt came when it was to get one
+        if batch.end == "done" or (batch.end == "found done" and self.survives_reload):
+            return self.result[0]
+        raise batch.failure
 
 
 class Database:
@@ -140,8 +121,8 @@ class Database:
         self._lock = threading.Lock()
         self._waiting: deque[_Job[object]] = deque()
         self._connection: sqlite3.Connection | None = None
-        self._unseen: int | None = None
-        """The number of a transaction of which it is not known whether it was done."""
+        self._batch = _Batch("done")
+        """The last transaction."""
         self._forked = self._closed = False
         self._file: tuple[int, int] | None = None
         """Device and inode of the file, once it was opened."""
@@ -185,7 +166,7 @@ class Database:
         job = _Job(work, survives_reload=survives_reload)
         self._waiting.append(job)  # type: ignore[arg-type]
         with self._lock:
-            if not job.settled:
+            if job.batch is None:
                 self._commit_all()
         return job.outcome()
 
@@ -228,15 +209,19 @@ class Database:
                 f"the lock file of {self.path} was taken away, so another process may own it now; close it"
                 " and open it again"
             )
+        batch = self._batch
+        if batch.end == "in doubt":
+            self._abandon_handle()
         if self._connection is None:
             try:
                 self._refuse_another_file()
                 self._connection = self._open_with_room()
             except (sqlite3.Error, ConfigurationError, OSError) as error:
                 raise OutboxUnavailable(f"{self.path} cannot be opened again: {error}") from error
-            unseen, self._unseen = self._unseen, None
-            if unseen is not None:
-                self._content.committed(done=self._content.last_transaction() == unseen)
+        if batch.end == "in doubt":
+            done = batch.number is not None and self._content.last_transaction() == batch.number
+            self._content.committed(done=done)
+            batch.end = "found done" if done else "failed"
         return self._connection
 
     def look_for_the_file(self) -> None:
@@ -258,67 +243,54 @@ class Database:
 
     def _commit_all(self) -> None:
         """Commit for all who wait. The lock is held."""
-        jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            self._commit(jobs)
-        finally:
-            for job in jobs:
-                if not job.settled:  # an interrupt came in between
-                    job.fail(EnqueueOutcomeUnknown("the commit was interrupted"))
-
-    def _commit(self, jobs: list[_Job[object]]) -> None:
-        number = None
+        batch = _Batch()
+        jobs: list[_Job[object]] = []
+        while self._waiting:
+            job = self._waiting.popleft()
+            job.batch = batch
+            jobs.append(job)
         try:
             connection = self._ready()
+        except OutboxUnavailable as error:
+            batch.failure = error
+            return
+        self._content.begin()
+        self._batch = batch
+        try:
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 job.run(connection)
-            number = self._content.finish(connection)
+            batch.number = self._content.finish(connection)
             connection.execute("COMMIT")
-        except OutboxUnavailable as error:
-            for job in jobs:
-                job.fail(error)
+            self._content.committed(done=True)
+            batch.end = "done"
         except BaseException as error:
-            self._settle(jobs, error, number)
+            self._settle(batch, error)
             if not isinstance(error, Exception):  # an interrupt of the thread that commits
                 raise
-        else:
-            self._content.committed(done=True)
-            for job in jobs:
-                job.settled = True
 
-    def _settle(self, jobs: list[_Job[object]], error: BaseException, number: int | None) -> None:
-        """Open the file anew after a failure, find out whether the commit was done, and tell the callers."""
+    def _settle(self, batch: _Batch, error: BaseException) -> None:
+        """Open the file anew after a failure, and find out whether the commit was done."""
         _log.warning("the outbox %s failed and is opened anew: %s", self.path, error)
         self._abandon_handle()
         full = isinstance(error, sqlite3.Error) and _FULL in str(error)
         if full:
             self.ballast.drop()
         reason = f"{self.path}: {str(error) or type(error).__name__}"
-        failure: OutboxError = OutboxFull(reason) if full else OutboxUnavailable(reason)
-        done = False
+        batch.failure = OutboxFull(reason) if full else OutboxUnavailable(reason)
         try:
             self._ready()
-            done = number is not None and self._content.last_transaction() == number
         except OutboxUnavailable as second:
-            if number is not None:
-                failure = EnqueueOutcomeUnknown(second.reason)
-                self._unseen = number
-        if self._unseen is None:
-            self._content.committed(done=done)
-        for job in jobs:
-            if done and job.survives_reload:
-                job.settled = True
-            elif not job.settled:
-                job.fail(failure)
+            if batch.number is not None:
+                batch.failure = EnqueueOutcomeUnknown(second.reason)
 
     def _abandon_handle(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        if self._connection is not None:
             try:
-                connection.close()
+                self._connection.close()  # first of all: a handle that is lost keeps the file locked
             except sqlite3.Error as error:
                 _log.warning("the outbox %s: closing a broken handle failed: %s", self.path, error)
+            self._connection = None
 
     def _open_with_room(self) -> sqlite3.Connection:
         """Open it; where the disk is full, with the ballast's room."""
@@ -331,57 +303,16 @@ class Database:
             return self._open()
 
     def _open(self) -> sqlite3.Connection:
-        """Connect, set everything and read it back, look the file over, load the memory."""
-        new = not self.path.exists()
-        if new:
+        """Connect, look the file over, load the memory."""
+        if not self.path.exists():
             self.path.touch(mode=0o600)
-        # No statement cache: with one, Python 3.12 and later gave wrong results in rare cases.
-        connection = sqlite3.connect(
-            self.path, isolation_level=None, check_same_thread=False, cached_statements=0
-        )
+        connection = connect(self.path)
         try:
-            connection.execute(f"PRAGMA auto_vacuum={_AUTO_VACUUM_INCREMENTAL}")
-            mode = journal_mode(sqlite3.sqlite_version_info)
-            set_to: dict[str, object] = {
-                "journal_mode": connection.execute(f"PRAGMA journal_mode={mode}").fetchone()[0]
-            }
-            wanted: dict[str, object] = {"journal_mode": mode}
-            for name, value in _SETTINGS.items():
-                connection.execute(f"PRAGMA {name}={value}")
-                set_to[name] = connection.execute(f"PRAGMA {name}").fetchone()[0]
-                wanted[name] = value
-            _refuse_other_settings(set_to, wanted)
             connection.execute("BEGIN IMMEDIATE")
-            self._check(connection)
-            self._content.load(connection)
+            make_it_ours(connection, self.path)
+            self._content.load(connection, told=self._batch.end != "in doubt")
             connection.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _check(self, connection: sqlite3.Connection) -> None:
-        application, version = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if empty and (application, version) == (0, 0):
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        elif application != APPLICATION_ID:
-            raise ConfigurationError([f"{self.path} is an SQLite file, but no outbox"])
-        elif version != SCHEMA_VERSION:
-            raise ConfigurationError(
-                [f"{self.path} is an outbox of version {version}; this library knows {SCHEMA_VERSION}"]
-            )
-
-
-def _refuse_other_settings(found: dict[str, object], wanted: dict[str, object]) -> None:
-    if found != wanted:
-        raise ConfigurationError(
-            [
-                f"this SQLite does not take the setting {name}={value}"
-                for name, value in wanted.items()
-                if found[name] != value
-            ]
-        )

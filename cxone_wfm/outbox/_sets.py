@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator
 
 from attrs import define
 
-from ._schema import Counters
+from ._counters import Counters
+from ._events import SELECT_ROW
 from ._window import Row
 from .store import KINDS, SUSPECT_CRASHES, SUSPECT_SECONDS, EventKind
-
-SELECT_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
 
 
 @define

@@ -73,9 +73,23 @@ class Window:
 
     def free(self, row: Row) -> None:
         """This row is delivered or dead: the next of its stream may go."""
-        stream = row.stream
         self._held.discard(row.position)
-        self._busy.discard(stream)
+        self._busy.discard(row.stream)
+        self._offer(row.stream)
+
+    def discard(self, stream: str, positions: Collection[int]) -> None:
+        """These rows of a stream are deleted. None of them was given out."""
+        kept = deque(row for row in self._queues.get(stream, ()) if row.position not in positions)
+        self._rows -= len(self._queues.pop(stream, ())) - len(kept)
+        if kept:
+            self._queues[stream] = kept
+        self._heads = [head for head in self._heads if head[1] != stream]
+        heapq.heapify(self._heads)
+        if stream not in self._busy:
+            self._offer(stream)
+
+    def _offer(self, stream: str) -> None:
+        """The next row of this stream may be taken."""
         queue = self._queues.get(stream)
         if not queue and stream in self._cut:
             after = self._cut.pop(stream)

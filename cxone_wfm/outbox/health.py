@@ -47,9 +47,9 @@ class SenderCounters:
 class FlushResult:
     """What became of the events that were pending when `flush()` or `close()` was called.
 
-    `dead` are those that became dead letters, and those of a stream that was forgotten meanwhile.
-    `pending` are those that are neither delivered nor dead yet. `timed_out`: the time was over before
-    there were none.
+    `dead` are those that became dead letters, `pending` those that are neither delivered nor dead yet. Those
+    of a stream that was forgotten meanwhile are in none of the three. `timed_out`: the time was over before
+    nothing was pending.
     """
 
     delivered: int

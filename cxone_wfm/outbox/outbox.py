@@ -13,8 +13,8 @@ from .._fork import start_over_in_child
 from .._http import Clock, SystemClock
 from ..errors import EnqueueOutcomeUnknown, ForkedOutboxError, OutboxFull, OutboxUnavailable
 from ._place import file_of, server_of
-from ._room import Limits, Need, bound_met, level, used
 from .identity import EventRecord, new_event, new_events
+from .limits import Limits, Need, bound_met, level, used
 from .sqlite import SqliteStore
 from .store import Counts, DeadLetter, NewEvent, Outcome, Receipt, Store, StoredEvent
 

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from attrs import frozen
 
 from ..errors import ConfigurationError, OutboxLockedError, OutboxUnavailable
-from . import _letters
-from ._database import APPLICATION_ID, SCHEMA_VERSION
+from . import _events
+from ._connection import APPLICATION_ID, SCHEMA_VERSION
+from ._counters import Counters, counts
 from ._owner import OwnerLock
 from ._place import file_of, server_of
-from ._schema import Counters, counts
 from .store import KINDS, Counts, DeadLetter, EventKind, StoredEvent
 
 _ROWS_AT_ONCE = 20_000
@@ -179,11 +179,11 @@ class SqliteReader:
 
     def pending(self, *, kind: EventKind, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """See `Reader`."""
-        return self._read(lambda connection: _letters.pending(connection, kind, after, limit))
+        return self._read(lambda connection: _events.pending(connection, kind, after, limit))
 
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[tuple[int, DeadLetter]]:
         """See `Reader`."""
-        return self._read(lambda connection: _letters.dead_letters(connection, after, limit))
+        return self._read(lambda connection: _events.dead_letters(connection, after, limit))
 
     def find(self, event_id: str) -> StoredEvent | DeadLetter | None:
         """See `Reader`. Reads the backlog, some thousand rows at a time: ids have no index."""
@@ -196,7 +196,7 @@ class SqliteReader:
 
 def _find(connection: sqlite3.Connection, event_id: str) -> StoredEvent | DeadLetter | None:
     if row := connection.execute("SELECT number FROM dead WHERE event_id = ?", (event_id,)).fetchone():
-        return next((letter for _, letter in _letters.dead_letters(connection, row[0] - 1, 1)), None)
+        return next((letter for _, letter in _events.dead_letters(connection, row[0] - 1, 1)), None)
     for place, kind in enumerate(KINDS):
         # Each end alone is read off the index; both in one statement would read all rows.
         (first,) = connection.execute("SELECT min(position) FROM event WHERE kind = ?", (place,)).fetchone()
@@ -207,5 +207,5 @@ def _find(connection: sqlite3.Connection, event_id: str) -> StoredEvent | DeadLe
                 (place, start, start + _ROWS_AT_ONCE - 1, event_id),
             ).fetchone()
             if row:
-                return next(iter(_letters.events(connection, kind, row)), None)
+                return next(iter(_events.events(connection, kind, row)), None)
     return None

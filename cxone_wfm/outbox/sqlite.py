@@ -6,16 +6,19 @@ next; never the backlog.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from attrs import define
 
 from ..errors import OutboxFull
-from . import _accept, _letters
+from . import _accept, _events, _opener
+from ._counters import Counters, counts
 from ._database import Database
-from ._schema import SCHEMA, Counters, counts
-from ._sets import SELECT_ROW, EventSet, Sets
+from ._schema import SCHEMA, pieces
+from ._sets import EventSet, Sets
 from ._window import Row, Window
 from .store import (
     KINDS,
@@ -39,15 +42,31 @@ _AGE_STEP = 60
 """Seconds: so seldom the age is written, for that costs a commit."""
 
 
+_Fate = Literal["delivered", "dead", "forgotten"]
+
+
 @define(eq=False)
 class _Watch:
     store: "SqliteStore"
     mark: int
-    left: Tally
+    state: tuple[int, Tally]
+    """The number of the last transaction of which it was told, and how it stood then."""
+
+    def follow(self, number: int, ended: Sequence[tuple[int, _Fate]]) -> None:
+        """So ended events at these positions in a transaction. To be told of one again changes nothing."""
+        seen, left = self.state
+        if number != seen:
+            fates = [fate for position, fate in ended if position <= self.mark]
+            left = Tally(
+                delivered=left.delivered + fates.count("delivered"),
+                pending=left.pending - len(fates),
+                dead=left.dead + fates.count("dead"),
+            )
+            self.state = (number, left)
 
     def tally(self) -> Tally:
         """How many of them are delivered, pending and dead now."""
-        return self.left
+        return self.state[1]
 
     def close(self) -> None:
         """Stop to follow."""
@@ -78,13 +97,15 @@ class SqliteStore:
         self._watches: list[_Watch] = []
         self._given: set[int] = set()
         """Numbers of the attempts that were given out and did not come back."""
-        # What happened in the transaction that is not done yet; see `committed`.
-        self._ended: list[tuple[int, bool]] = []
+        # What happened in the last transaction, or in the one that is not done yet.
+        self._number: int | None = None
+        self._ended: list[tuple[int, _Fate]] = []
         self._gave: set[int] = set()
         self._took_back: set[int] = set()
         self._streams_seen = ""
         self._aged_at: float | None = None
         self._opened = False
+        self._number_of_opening = _opener.draw()
         self._database = Database(Path(path).absolute(), self, ballast_bytes=ballast_bytes)
         self._opened = True
 
@@ -95,10 +116,13 @@ class SqliteStore:
 
     # What `Database` asks for, with its lock held
 
-    def load(self, connection: sqlite3.Connection) -> None:
+    def load(self, connection: sqlite3.Connection, *, told: bool) -> None:
         """Load counters, sets and windows. After a dirty stop the file is looked over first."""
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
+        if not self._opened:
+            _opener.take_over(connection, self._number_of_opening)
+        _opener.refuse_another(connection, self._number_of_opening)
         self._counters = Counters(connection)
         self._in_file = self._counters["transaction"]  # nothing below changes it: this may fail halfway
         if self._counters["dirty"]:
@@ -108,8 +132,10 @@ class SqliteStore:
         else:
             self._counters.add("dirty")
         self._values = self._counters.snapshot()
-        self._gave.clear()  # a failed transaction's attempts did not reach anybody
-        self._sets = Sets(connection, self._counters, self._given, restarted=not self._opened)
+        if not told:
+            self._gave.clear()
+        on_their_way = self._given | self._gave
+        self._sets = Sets(connection, self._counters, on_their_way, restarted=not self._opened)
         self._windows = {kind: self._window(connection, kind) for kind in KINDS}
         self._counters.save(connection)
 
@@ -118,18 +144,20 @@ class SqliteStore:
         (last,) = connection.execute("SELECT max(position) FROM event WHERE kind = ?", (place,)).fetchone()
 
         def load(after: int, last: int, limit: int, stream: str | None) -> list[Row]:
-            only, values = ("", ()) if stream is None else ("AND stream = ?", (stream,))
-            found = connection.execute(
-                f"{SELECT_ROW} kind = ? AND position > ? AND position <= ? {only} ORDER BY position LIMIT ?",
-                (place, after, last, *values, limit),
-            )
-            return list(map(Row._make, found))
+            return _events.rows(connection, kind, after, last, limit=limit, stream=stream)
 
         return Window(load, last or 0, self._sets.held(kind))
 
+    def begin(self) -> None:
+        """What the last transaction gave out is on its way."""
+        self._given = (self._given | self._gave) - self._took_back
+        self._number, self._ended, self._gave, self._took_back = None, [], set(), set()
+
     def finish(self, connection: sqlite3.Connection) -> int | None:
-        """Write the counters, the number of the transaction among them."""
-        return self._counters.write(connection)
+        """Write the counters, the number of the transaction among them. Not where another owns the file."""
+        _opener.refuse_another(connection, self._number_of_opening)
+        self._number = self._counters.write(connection)
+        return self._number
 
     def last_transaction(self) -> int:
         """The number of the last transaction that was in the file when it was opened."""
@@ -137,16 +165,12 @@ class SqliteStore:
 
     def committed(self, *, done: bool) -> None:
         """Note what the transaction did, if it is done."""
-        if done:
+        if not done:
+            self._took_back.clear()
+        elif self._number is not None:
             self._values = self._counters.snapshot()
-            self._given = (self._given | self._gave) - self._took_back
-            for position, delivered in self._ended if self._watches else ():
-                for watch in self._watches:
-                    if position <= watch.mark:
-                        watch.left = _moved(watch.left, delivered=delivered)
-        self._ended.clear()
-        self._gave.clear()
-        self._took_back.clear()
+            for watch in self._watches:
+                watch.follow(self._number, self._ended)
 
     # The store
 
@@ -190,16 +214,16 @@ class SqliteStore:
         rows = {event.event_id: row for event, row in zip(attempt.events, mine.rows, strict=True)}
         if outcome.delivered:
             gone = [rows[event_id] for event_id in outcome.delivered]
-            _letters.deliver(connection, mine.kind, gone, self._counters["age"], self._ledger_rows)
+            _events.deliver(connection, mine.kind, gone, self._counters["age"], self._ledger_rows)
             self._counters.add("delivered", len(gone))
             if mine.unknown:
                 self._counters.add("possibly duplicated", len(gone))
-            self._end(mine.kind, gone, delivered=True)
+            self._end(mine.kind, gone, "delivered")
+        unknown = mine.unknown or outcome.unknown
         if outcome.dead:
             gone = [rows[dead.event_id] for dead in outcome.dead]
-            _letters.bury(connection, mine.kind, gone, outcome, self._counters)
-            self._end(mine.kind, gone, delivered=False)
-        unknown = mine.unknown or outcome.unknown
+            _events.bury(connection, mine.kind, gone, outcome, self._counters, unknown=unknown)
+            self._end(mine.kind, gone, "dead")
         for again in outcome.again:
             kept = sorted(rows[event_id] for event_id in again.event_ids)
             self._sets.add(
@@ -207,11 +231,11 @@ class SqliteStore:
                 EventSet(0, mine.kind, kept, mine.tries, unknown, not_before=again.not_before),
             )
 
-    def _end(self, kind: EventKind, gone: list[Row], *, delivered: bool) -> None:
+    def _end(self, kind: EventKind, gone: list[Row], fate: _Fate) -> None:
         self._counters.pending(kind, -len(gone), -sum(row.size for row in gone))
         for row in gone:
             self._windows[kind].free(row)
-            self._ended.append((row.position, delivered))
+            self._ended.append((row.position, fate))
 
     def _give(self, connection: sqlite3.Connection, want: Want, now: float) -> Attempt | None:
         chosen = None if want.fresh_first else self._sets.due(want.kind, now)
@@ -223,7 +247,7 @@ class SqliteStore:
         return Attempt(
             number=chosen.number,
             kind=chosen.kind,
-            events=_letters.events(connection, chosen.kind, [row.position for row in chosen.rows]),
+            events=_events.events(connection, chosen.kind, [row.position for row in chosen.rows]),
             tries=chosen.tries,
             unknown=chosen.unknown,
             crashes=chosen.crashes,
@@ -243,7 +267,8 @@ class SqliteStore:
 
         def work(_: sqlite3.Connection) -> _Watch:
             pending = sum(self._counters[f"items {kind}"] for kind in KINDS)
-            watch = _Watch(self, self._counters["position"], Tally(delivered=0, pending=pending, dead=0))
+            left = Tally(delivered=0, pending=pending, dead=0)
+            watch = _Watch(self, self._counters["position"], (0, left))
             self._watches.append(watch)
             return watch
 
@@ -262,8 +287,8 @@ class SqliteStore:
             if aged >= _AGE_STEP:
                 self._counters.add("age", aged)
             before = self._counters["age"] - self._ledger_seconds
-            _letters.forget_keys(connection, before, _FORGOTTEN_AT_ONCE)
-            self._streams_seen = _letters.forget_streams(
+            _events.forget_keys(connection, before, _FORGOTTEN_AT_ONCE)
+            self._streams_seen = _events.forget_streams(
                 connection, before, self._streams_seen, _FORGOTTEN_AT_ONCE
             )
 
@@ -272,38 +297,43 @@ class SqliteStore:
         if self._aged_at is None or aged >= _AGE_STEP:
             self._aged_at = now
         if not any(self._sets):
-            self._database.read(_letters.give_space_back)
+            self._database.read(_events.give_space_back)
 
     def pending(self, *, kind: EventKind, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """See `Store`."""
-        return self._database.read(lambda connection: _letters.pending(connection, kind, after, limit))
+        return self._database.read(lambda connection: _events.pending(connection, kind, after, limit))
 
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[tuple[int, DeadLetter]]:
         """See `Store`."""
-        return self._database.read(lambda connection: _letters.dead_letters(connection, after, limit))
+        return self._database.read(lambda connection: _events.dead_letters(connection, after, limit))
 
     def find(self, event_id: str) -> StoredEvent | DeadLetter | None:
         """See `Store`."""
-        letter = self._database.read(lambda connection: _letters.find_dead(connection, event_id))
+        letter = self._database.read(lambda connection: _events.find_dead(connection, event_id))
         if letter is not None:
             return letter
         for kind in KINDS:
-            after: int | None = 0
-            while after is not None:  # in pages, for ids have no index, and others wait for the lock
-                found, after = self._database.read(
-                    lambda connection, kind=kind, after=after: _letters.find_pending(  # type: ignore[misc]
-                        connection, kind, after, event_id
-                    )
+            for after, last in self._pages(kind):  # ids have no index
+                found = self._database.read(
+                    partial(_events.find_pending, kind=kind, after=after, last=last, event_id=event_id)
                 )
                 if found is not None:
                     return found
         return None
 
+    def _pages(self, kind: EventKind) -> Iterator[tuple[int, int]]:
+        """The backlog in pieces, beyond one position and up to another: others wait for the lock."""
+        end = 0
+        while end < _events.END:
+            after = end
+            end = self._database.read(partial(_events.end_of_page, kind=kind, after=after))
+            yield after, end
+
     def requeue(self, event_ids: Sequence[str], accepted_at: float) -> int:
         """See `Store`."""
 
         def work(connection: sqlite3.Connection) -> int:
-            again = _letters.requeue(connection, event_ids, accepted_at, self._counters)
+            again = _events.requeue(connection, event_ids, accepted_at, self._counters)
             for kind in again:
                 self._windows[kind].added(self._counters["position"])
             return len(again)
@@ -312,20 +342,40 @@ class SqliteStore:
 
     def purge(self, event_ids: Sequence[str]) -> int:
         """See `Store`."""
-        return self._database.write(lambda connection: _letters.purge(connection, event_ids, self._counters))
+        return self._database.write(lambda connection: _events.purge(connection, event_ids, self._counters))
 
     def forget(self, stream: str) -> int:
         """See `Store`."""
+        mark = self._database.read(lambda _: self._counters["position"])
+        gone = stayed = 0
+        for kind in KINDS:
+            for after, last in self._pages(kind):
+                found = self._database.read(
+                    partial(_events.rows, kind=kind, after=after, last=min(last, mark), stream=stream)
+                )
+                for part in pieces(found, _events.AT_ONCE):
+                    done, kept = self._database.write(partial(self._discard, kind=kind, rows=part))
+                    gone, stayed = gone + done, stayed + kept
+        while letters := self._database.read(partial(_events.dead_of_stream, stream=stream)):
+            gone += self.purge(letters)
+        for after in self._database.read(_events.pages_of_keys):
+            keys = self._database.read(partial(_events.keys_of_stream, stream=stream, after=after))
+            for numbers in pieces(keys, _events.AT_ONCE):
+                self._database.write(partial(_events.discard_keys, numbers=numbers))
+        if not stayed:
+            self._database.write(partial(_events.discard_stream, stream=stream, mark=mark))
+        return gone
 
-        def work(connection: sqlite3.Connection) -> int:
-            held = {(each.kind, row.position) for each in self._sets for row in each.rows}
-            gone, dead = _letters.forget(connection, stream, held, self._counters)
-            for kind, position in gone:
-                self._ended.append((position, False))
-                self._windows[kind] = self._window(connection, kind)
-            return len(gone) + dead
-
-        return self._database.write(work)
+    def _discard(
+        self, connection: sqlite3.Connection, kind: EventKind, rows: Sequence[Row]
+    ) -> tuple[int, int]:
+        """Delete pending events of a stream, but for those of sets. How many, and how many stay."""
+        held = {row.position for each in self._sets for row in each.rows if each.kind == kind}
+        free = [row for row in rows if row.position not in held]
+        gone = _events.discard(connection, kind, free, self._counters)
+        self._windows[kind].discard(rows[0].stream, {row.position for row in gone})
+        self._ended += [(row.position, "forgotten") for row in gone]
+        return len(gone), len(rows) - len(free)
 
     def close(self) -> None:
         """See `Store`. Sets that are still being sent are given out again by the next opener.
@@ -339,12 +389,6 @@ class SqliteStore:
                 (not self._sets.were_asked_for,),
             )
             self._counters.add("dirty", -1)
-            self._counters.write(connection)
+            self.finish(connection)
 
         self._database.close(last)
-
-
-def _moved(left: Tally, *, delivered: bool) -> Tally:
-    return Tally(
-        pending=left.pending - 1, delivered=left.delivered + delivered, dead=left.dead + (not delivered)
-    )

@@ -160,8 +160,8 @@ class Again:
 class Outcome:
     """What came of one try. Each event of the attempt is in exactly one of the three, by its id.
 
-    `unknown`: whether CXone may have taken what is in `again`. `at`: when it was known, in seconds since
-    1970, for people to read.
+    `unknown`: whether CXone may have taken what is in `again` or `dead`. `at`: when it was known, in seconds
+    since 1970, for people to read.
     """
 
     attempt: Attempt
@@ -191,13 +191,18 @@ class Want:
 
 @frozen(kw_only=True)
 class DeadLetter:
-    """A dead event: what it was, why it died, how often it was tried."""
+    """A dead event: what it was, why it died, how often it was tried.
+
+    `possibly_arrived`: the fate of one of its tries is unknown, so CXone may have it. A 409 after such a try
+    may mean just that.
+    """
 
     event: StoredEvent
     reason: str
     status: int | None
     detail: str
     tries: int
+    possibly_arrived: bool
     died_at: float
 
 
@@ -228,7 +233,7 @@ class Counts:
 
 @frozen(kw_only=True)
 class Tally:
-    """What became of the events that were pending when the watch began. Forgotten ones count as dead."""
+    """What became of the events that were pending when the watch began, but for those forgotten since."""
 
     delivered: int
     pending: int
@@ -236,10 +241,13 @@ class Tally:
 
 
 class Watch(Protocol):
-    """Follows the events that were pending at one moment. Events that are requeued later do not count."""
+    """Follows the events that were pending at one moment. Events that are requeued later do not count.
+
+    Those that are forgotten leave the watch: they are neither delivered nor dead nor pending.
+    """
 
     def tally(self) -> Tally:
-        """How many of them are delivered, pending and dead now. The sum never changes."""
+        """How many of them are delivered, pending and dead now. The sum changes only by what is forgotten."""
         ...
 
     def close(self) -> None:
@@ -348,8 +356,10 @@ class Store(Protocol):
     def forget(self, stream: str) -> int:
         """Delete all that is kept of a stream: pending and dead events, keys, its name. Gives how many.
 
-        For data-protection requests. Events that are being sent, or wait to be tried again, stay, and the
-        name and the last number of the stream with them. Without any, its numbers begin at 1 again.
+        For data-protection requests. Events that are being sent, or wait to be tried again, stay, and so do
+        those that are accepted or requeued meanwhile, and the name and the last number of the stream with
+        them. Without any, its numbers begin at 1 again. It works in pages, so that nobody waits long for it;
+        where it raises, a part may be deleted, and a second call deletes the rest.
         """
         ...
 

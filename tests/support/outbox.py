@@ -10,7 +10,7 @@ from unittest.mock import patch
 from support.outbox_postgres import PostgresPlace
 
 from cxone_wfm import AgentState, HistoricalReport, HistoricalReportData, QueueReport
-from cxone_wfm.outbox import _database
+from cxone_wfm.outbox import _connection
 from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import (
@@ -51,7 +51,7 @@ class SqlitePlace:
         self._path = folder / "outbox.db"
 
     def open(self) -> SqliteStore:
-        with patch.dict(_database._SETTINGS, synchronous=0):
+        with patch.dict(_connection.SETTINGS, synchronous=0):
             return SqliteStore(self._path, ballast_bytes=0)
 
     def crash(self, store: Store) -> None:

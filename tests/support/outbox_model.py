@@ -1,4 +1,4 @@
-"""A store without a disk, in ninety lines: what every store must do, plainly."""
+"""A store without a disk, in 120 lines: what every store must do, plainly."""
 
 from attrs import define, field
 
@@ -44,6 +44,9 @@ class Model:
     accepted: int = 0
     delivered: int = 0
     unsure: int = 0
+    purged: int = 0
+    forgotten: list[Kept] = field(factory=list)
+    streams: dict[str, str] = field(factory=dict)
     places: int = 0
     asked: float | None = None
 
@@ -59,6 +62,7 @@ class Model:
                 continue
             seq = last[new.stream] = last.get(new.stream, 0) + 1
             known[new.key] = (new.digest, new.event_id, seq)
+            self.streams[new.event_id] = new.stream
             fresh.append(Kept(new, seq, self.places + len(fresh)))
             said.append((new.event_id, seq, False))
         self.last, self.known, self.accepted = last, known, self.accepted + len(fresh)
@@ -101,6 +105,25 @@ class Model:
         if self.known.get(kept.new.key, ("", "", 0))[1] == kept.new.event_id:
             self.known[kept.new.key] = (kept.new.digest, kept.new.event_id, kept.seq)
         self.pending.append(kept)
+
+    def forget(self, stream: str) -> int:
+        """Drop what is not on its way. How many events; those pending leave a watch."""
+        gone = [each for each in [*self.pending, *self.dead] if each.new.stream == stream]
+        self.forgotten += [each for each in gone if each in self.pending]
+        self.pending = [each for each in self.pending if each.new.stream != stream]
+        self.dead = [each for each in self.dead if each.new.stream != stream]
+        held = {
+            each.new.event_id for group in self.groups for each in group.kept if each.new.stream == stream
+        }
+        self.known = {
+            key: value
+            for key, value in self.known.items()
+            if self.streams[value[1]] != stream or value[1] in held
+        }
+        if not held:
+            self.last.pop(stream, None)
+        self.purged += len(gone)
+        return len(gone)
 
     def restart(self, *, crash: bool) -> None:
         """Forget times; what was being sent may have arrived. An end in order breaks a row of crashes."""

@@ -5,19 +5,18 @@ numbers of streams grow in the order of the commits, and no row is locked but th
 """
 
 from collections import ChainMap, Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import psycopg
 from attrs import define, field, frozen
 
 from ...errors import ConflictingDuplicateError, EnqueueOutcomeUnknown, OutboxError, OutboxUnavailable
+from .._receipts import Known, receipts
 from ..store import KINDS, NewEvent, Receipt, lane_of
 from ._session import AGAIN, CommitUnknown, Session
 from ._totals import Delta, write
 
 _LANE_LOCKS = 0x43584F43
-_Known = tuple[bytes, str, str, int]
-"""Digest, event id, stream and seq of an event that was accepted before."""
 
 
 @frozen
@@ -71,9 +70,11 @@ class _Job:
 
     def end(self) -> list[Receipt]:
         """What it is told."""
+        if self.outcome is None:
+            raise EnqueueOutcomeUnknown("the commit was interrupted")
         if isinstance(self.outcome, OutboxError):
             raise self.outcome
-        return self.outcome or []
+        return self.outcome
 
 
 @frozen
@@ -178,7 +179,7 @@ def _lanes(jobs: Iterable[_Job]) -> set[int]:
     return {lane_of(stream) for stream in {event.stream for job in jobs for event in job.events}}
 
 
-def _known(connection: psycopg.Connection, keys: list[bytes]) -> dict[bytes, _Known]:
+def _known(connection: psycopg.Connection, keys: list[bytes]) -> dict[bytes, Known]:
     found = connection.execute(
         "SELECT key, digest, event_id, stream, seq FROM event WHERE key = ANY(%(keys)b)"
         " UNION ALL SELECT key, digest, event_id, stream, seq FROM ledger WHERE key = ANY(%(keys)b)"
@@ -205,46 +206,29 @@ def _is_there(connection: psycopg.Connection, plan: _Plan) -> bool:
 
 
 def _plan(
-    jobs: Iterable[_Job], known: Mapping[bytes, _Known], last: Mapping[str, int], positions: Sequence[int]
+    jobs: Iterable[_Job], known: Mapping[bytes, Known], last: Mapping[str, int], positions: Sequence[int]
 ) -> _Plan:
     """What is new among the events. A job with a conflict adds nothing."""
     plan = _Plan()
     known, last, free = dict(known), dict(last), iter(positions)
     before = set(known)
     for job in jobs:
-        new: list[_New] = []
-        receipts: list[Receipt] = []
         known_here, last_here = ChainMap({}, known), ChainMap({}, last)
         try:
-            for index, event in enumerate(job.events):
-                receipt = _receipt(index, event, known_here, last_here)
-                receipts.append(receipt)
-                if not receipt.duplicate:
-                    new.append(_New(event, Placed(next(free), event.stream, receipt.seq), job.accepted_at))
+            found = receipts(job.events, known_here, last_here)
         except ConflictingDuplicateError as error:
             plan.told.append(error)
             continue
         known.update(known_here.maps[0])
         last.update(last_here.maps[0])
-        plan.new += new
-        plan.told.append(receipts)
+        plan.new += [
+            _New(event, Placed(next(free), event.stream, receipt.seq), job.accepted_at)
+            for event, receipt in zip(job.events, found, strict=True)
+            if not receipt.duplicate
+        ]
+        plan.told.append(found)
     plan.moved = [each.event.key for each in plan.new if each.event.key in before]
     return plan
-
-
-def _receipt(
-    index: int, event: NewEvent, known: MutableMapping[bytes, _Known], last: MutableMapping[str, int]
-) -> Receipt:
-    seq = last.get(event.stream, 0)
-    if earlier := known.get(event.key):
-        digest, event_id, its_stream, its_seq = earlier
-        if digest != event.digest:
-            raise ConflictingDuplicateError(index, event_id)
-        if not event.key_is_content or its_seq == seq or event_id == event.event_id:
-            return Receipt(event_id=event_id, stream=its_stream, seq=its_seq, duplicate=True)
-    last[event.stream] = seq + 1
-    known[event.key] = (event.digest, event.event_id, event.stream, seq + 1)
-    return Receipt(event_id=event.event_id, stream=event.stream, seq=seq + 1, duplicate=False)
 
 
 def _move_keys(connection: psycopg.Connection, keys: list[bytes]) -> None:
@@ -267,7 +251,7 @@ def _insert(connection: psycopg.Connection, new: Sequence[_New]) -> None:
             [each.event.event_id for each in new],
             [each.event.stream for each in new],
             [each.placed.seq for each in new],
-            # Of events with the same key in one call, the last has it.
+            # Of events with the same key, the newest has it.
             [each.event.key if holder[each.event.key] == each.placed.position else None for each in new],
             [each.event.digest for each in new],
             [each.accepted_at for each in new],

@@ -67,12 +67,14 @@ CREATE TABLE dead (
   status integer,
   detail text NOT NULL,
   tries integer NOT NULL,
+  unknown boolean NOT NULL,         -- whether a try may have arrived
   died_at double precision NOT NULL
 );
 CREATE INDEX dead_stream ON dead (stream);
 CREATE TABLE death (                -- what died or was forgotten lately, for those who wait for a flush
   lane smallint NOT NULL,
   position bigint NOT NULL,
+  forgotten boolean NOT NULL,
   died_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX death_at ON death (died_at);

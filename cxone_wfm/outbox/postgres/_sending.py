@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from ...errors import OutboxError, OutboxUnavailable
 from ..store import KINDS, Attempt, Dead, EventKind, Outcome, Want
-from . import _letters, _totals
+from . import _events, _totals
 from ._backlog import Backlog, Row
 from ._leases import LeaseLost, Leases, Tended
 from ._session import Session
@@ -29,11 +29,21 @@ _log = logging.getLogger(__name__)
 
 
 @define
+class _Deaths:
+    """Events of an outcome that died. `unknown`: a try of theirs may have arrived."""
+
+    rows: list[Row]
+    dead: list[Dead]
+    outcome: Outcome
+    unknown: bool
+
+
+@define
 class _Writes:
     """What came of tries, to be written in the next transaction."""
 
     delivered: list[list[Row]] = field(factory=list)
-    dead: list[tuple[list[Row], list[Dead], int, float]] = field(factory=list)
+    dead: list[_Deaths] = field(factory=list)
     again: list[EventSet] = field(factory=list)
     came_back: set[int] = field(factory=set)
     delta: Delta = field(factory=Counter)
@@ -42,7 +52,7 @@ class _Writes:
         """The lanes in which something changes."""
         rows = [
             *(row for each in self.delivered for row in each),
-            *(row for each, _, _, _ in self.dead for row in each),
+            *(row for each in self.dead for row in each.rows),
             *(row for each in self.again for row in each.rows),
         ]
         return {row.lane for row in rows}
@@ -50,11 +60,12 @@ class _Writes:
     def write(self, connection: psycopg.Connection) -> None:
         """Write it. The lanes are fenced."""
         for rows in self.delivered:
-            _letters.deliver(connection, rows)
-        for rows, dead, tries, at in self.dead:
-            _letters.bury(connection, rows, dead, tries, at)
-        for each in self.again:
-            _note(connection, each)
+            _events.deliver(connection, rows)
+        for each in self.dead:
+            tries, at = each.outcome.attempt.tries, each.outcome.at
+            _events.bury(connection, each.rows, each.dead, tries=tries, unknown=each.unknown, at=at)
+        for kept in self.again:
+            _note(connection, kept)
 
 
 class Sending:
@@ -92,10 +103,10 @@ class Sending:
     def _backlog(self, kind: EventKind) -> Backlog:
         return Backlog(
             lambda lanes, most: self._session.read(
-                lambda connection: _letters.rows_of_lanes(connection, kind, lanes, most)
+                lambda connection: _events.rows_of_lanes(connection, kind, lanes, most)
             ),
             lambda stream, after, last, limit: self._session.read(
-                lambda connection: _letters.rows_of_stream(connection, stream, after, last, limit)
+                lambda connection: _events.rows_of_stream(connection, stream, after, last, limit)
             ),
         )
 
@@ -185,8 +196,8 @@ class Sending:
 
     def _remember(self, lanes: set[int]) -> None:
         """Read what was given out before in lanes that came to us."""
-        groups: dict[int, list[_letters.Tried]] = {}
-        for each in self._session.read(lambda connection: _letters.tried(connection, lanes)):
+        groups: dict[int, list[_events.Tried]] = {}
+        for each in self._session.read(lambda connection: _events.tried(connection, lanes)):
             groups.setdefault(each.number, []).append(each)
         for kind, backlog in self._backlogs.items():
             backlog.add(lanes, [each.row for group in groups.values() for each in group if each.kind == kind])
@@ -247,15 +258,15 @@ class Sending:
             delta["delivered"] += len(gone)
             delta["possibly duplicated"] += len(gone) * mine.unknown
             self._end(mine.kind, gone, delta)
+        unknown = mine.unknown or outcome.unknown
         if dead := [each for each in outcome.dead if each.event_id in rows]:
             gone = [rows[each.event_id] for each in dead]
-            writes.dead.append((gone, dead, outcome.attempt.tries, outcome.at))
+            writes.dead.append(_Deaths(gone, dead, outcome, unknown))
             delta.update({"dead items": len(gone), "dead bytes": sum(row.size for row in gone)})
             delta.update(Counter(f"parked {each.reason}" for each in dead))
             self._end(mine.kind, gone, delta)
         for again in outcome.again:
             if left := [rows[each] for each in again.event_ids if each in rows]:
-                unknown = mine.unknown or outcome.unknown
                 kept = EventSet(self._number(), mine.kind, left, mine.tries, unknown, 0, again.not_before)
                 writes.again.append(self._sets.add(kept))
 
@@ -309,7 +320,7 @@ class Sending:
         return attempt
 
     def _give(self, connection: psycopg.Connection, chosen: EventSet) -> Attempt | None:
-        events = _letters.events(connection, chosen.rows)
+        events = _events.events(connection, chosen.rows)
         there = {event.position for event in events}
         for row in chosen.rows:
             if row.position not in there:  # another process was told to forget its stream
@@ -330,7 +341,7 @@ class Sending:
 
 
 def _note(connection: psycopg.Connection, each: EventSet) -> None:
-    _letters.note_tries(
+    _events.note_tries(
         connection,
         each.rows,
         each.number,

@@ -6,7 +6,7 @@ from collections import Counter
 import psycopg
 
 from ..._fork import start_over_in_child
-from .._schema import counts
+from .._counters import counts
 from ..store import Counts
 
 Delta = Counter[str]

@@ -19,16 +19,16 @@ from ..store import (
     Outcome,
     Receipt,
     StoredEvent,
-    Tally,
     Want,
 )
-from . import _letters, _totals
+from . import _events, _totals
 from ._accept import Acceptor
 from ._leases import LEASE_SECONDS
 from ._schema import ROOMS
 from ._sending import POLL_SECONDS, Sending
 from ._session import AGAIN, IDLE_SECONDS, Session
 from ._totals import Delta, Totals
+from ._watch import Watch
 
 LEDGER_SECONDS = 7 * 24 * 3600.0
 LEDGER_ROWS = 2_000_000
@@ -36,38 +36,7 @@ _COUNTS_SECONDS = 1.0
 _FORGET_SECONDS = 10.0
 _PAGE = 5000
 _FORGET_LOCK = 0x43584F44
-_SLOW_TALLY, _TALLY_PAUSE = 0.25, 20
-"""Seconds: a tally that took longer is not repeated before 20 times as long have passed."""
 _log = logging.getLogger(__name__)
-
-
-class _Watch:
-    """Asks the server, the less often the longer it takes to answer."""
-
-    def __init__(self, session: Session, monotonic: Callable[[], float]) -> None:
-        self._session = session
-        self._monotonic = monotonic
-        self._marks = session.read(_letters.marks)
-        self._last = Tally(delivered=0, pending=self._marks.pending, dead=0)
-        self._not_before = float("-inf")
-        self._closed = False
-
-    def tally(self) -> Tally:
-        """How many of them are delivered, pending and dead, as it was known last where the server is away."""
-        began = self._monotonic()
-        if not self._closed and began >= self._not_before:
-            try:
-                self._last = self._session.read(lambda connection: _letters.tally(connection, self._marks))
-            except OutboxUnavailable as error:
-                _log.warning("what is left to flush is not known: %s", error)
-            now = self._monotonic()
-            took = now - began
-            self._not_before = now + (_TALLY_PAUSE * took if took > _SLOW_TALLY else 0.0)
-        return self._last
-
-    def close(self) -> None:
-        """Stop to follow."""
-        self._closed = True
 
 
 class PostgresStore:
@@ -145,9 +114,9 @@ class PostgresStore:
                 self._front.lock.release()
         return self._totals.counts()
 
-    def watch(self) -> _Watch:
+    def watch(self) -> Watch:
         """See `Store`."""
-        return _Watch(self._front, self._monotonic)
+        return Watch(self._front, self._monotonic)
 
     def upkeep(self, now: float, wall: float) -> None:  # noqa: ARG002 - the server has a clock
         """See `Store`."""
@@ -160,7 +129,7 @@ class PostgresStore:
             row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_FORGET_LOCK,)).fetchone()
             if row != (True,):  # another process does it
                 return self._streams_seen
-            return _letters.forget_old(
+            return _events.forget_old(
                 connection, self._ledger_seconds, self._ledger_rows, self._streams_seen, _PAGE
             )
 
@@ -168,35 +137,47 @@ class PostgresStore:
 
     def pending(self, *, kind: EventKind, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """See `Store`."""
-        return self._front.read(lambda connection: _letters.pending(connection, kind, after, limit))
+        return self._front.read(lambda connection: _events.pending(connection, kind, after, limit))
 
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[tuple[int, DeadLetter]]:
         """See `Store`."""
-        return self._front.read(lambda connection: _letters.dead_letters(connection, after, limit))
+        return self._front.read(lambda connection: _events.dead_letters(connection, after, limit))
 
     def find(self, event_id: str) -> StoredEvent | DeadLetter | None:
         """See `Store`."""
-        letter = self._front.read(lambda connection: _letters.find_dead(connection, event_id))
+        letter = self._front.read(lambda connection: _events.find_dead(connection, event_id))
         after: int | None = 0
         found: StoredEvent | None = None
         while (
             letter is None and found is None and after is not None
         ):  # in pages, for others wait for the lock
-            page = partial(_letters.find_pending, event_id=event_id, after=after, most=_PAGE)
+            page = partial(_events.find_pending, event_id=event_id, after=after, most=_PAGE)
             found, after = self._front.read(page)
         return letter or found
 
     def requeue(self, event_ids: Sequence[str], accepted_at: float) -> int:
         """See `Store`."""
-        return self._change(lambda connection: _letters.requeue(connection, event_ids, accepted_at))
+        return self._change(lambda connection: _events.requeue(connection, event_ids, accepted_at))
 
     def purge(self, event_ids: Sequence[str]) -> int:
         """See `Store`."""
-        return self._change(lambda connection: _letters.purge(connection, event_ids))
+        return self._change(lambda connection: _events.purge(connection, event_ids))
 
     def forget(self, stream: str) -> int:
         """See `Store`."""
-        return self._change(lambda connection: _letters.forget(connection, stream))
+        mark = self._front.read(partial(_events.last_of_stream, stream=stream))
+        gone = self._in_pages(partial(_events.discard, stream=stream, mark=mark))
+        gone += self._in_pages(partial(_events.discard_letters, stream=stream))
+        self._in_pages(partial(_events.discard_keys, stream=stream))
+        self._change(partial(_events.discard_stream, stream=stream))
+        return gone
+
+    def _in_pages(self, work: Callable[..., tuple[int, Delta]]) -> int:
+        """Do the work so often, on some rows at a time, that none is left."""
+        done = 0
+        while (some := self._change(partial(work, most=_PAGE))) == _PAGE:
+            done += some
+        return done + some
 
     def _change(self, work: Callable[[psycopg.Connection], tuple[int, Delta]]) -> int:
         def counted(connection: psycopg.Connection) -> tuple[int, Delta]:

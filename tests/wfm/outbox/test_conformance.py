@@ -1,6 +1,7 @@
 """What every store promises, whatever it is made of: the same tests for all."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def store(place: Place) -> Iterator[Store]:
     yield store
     assert is_balanced(store.counts())
     place.crash(store)
+
+
+def small_pages(monkeypatch: pytest.MonkeyPatch, size: int = 3) -> None:
+    """Both stores read, keep and delete so few rows at once that what a test holds is much."""
+    names = ["_events._PAGE", "_events.AT_ONCE", "_window.DEEP", "_window.CHUNK", "_window.ENOUGH"]
+    if find_spec("psycopg"):
+        names += ["postgres.store._PAGE", "postgres._backlog.DEEP", "postgres._backlog.CHUNK"]
+    for name in names:
+        monkeypatch.setattr(f"cxone_wfm.outbox.{name}", size)
 
 
 # --- accepting ----------------------------------------------------------------------------------------
@@ -245,14 +255,17 @@ def test_reports_of_different_intervals_do_not_wait_for_each_other(store: Store)
     assert store.advance([], wants, 0.0) is None
 
 
-def test_a_stuck_stream_with_a_long_queue_does_not_stop_the_others(store: Store) -> None:
+def test_a_stuck_stream_with_a_long_queue_does_not_stop_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pages(monkeypatch, 8)
     accept(store, events("a"))
     stuck = take(store)
     store.advance([again(stuck, not_before=100.0)], [], 0.0)
-    accept(store, events("a" * 600 + "b"))
+    accept(store, events("a" * 50 + "b"))
     assert agents(take(store)) == "b"
     sent = [each for attempt in deliver_all(store, now=100.0) for each in attempt.events]
-    assert [each.seq for each in sent if each.stream[-1] == "a"] == list(range(1, 602))
+    assert [each.seq for each in sent if each.stream[-1] == "a"] == list(range(1, 52))
 
 
 # --- trying again -------------------------------------------------------------------------------------
@@ -511,10 +524,25 @@ def test_a_dead_letter_says_what_it_was_and_why_it_died(store: Store) -> None:
     assert (letter.reason, letter.status, letter.detail, letter.tries, letter.died_at) == (
         "too_large", 422, "no", 2, AT
     )  # fmt: skip
+    assert letter.possibly_arrived is False
     counts = store.counts()
     assert (counts.dead.items, counts.dead.bytes) == (1, len(original.payload))
     assert dict(counts.parked) == {"too_large": 1}
     assert store.dead_letters(after=number) == []
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_dead_letter_says_whether_one_of_its_tries_may_have_arrived(
+    store: Store, earlier: bool, last: bool
+) -> None:
+    accept(store, events("a"))
+    second = store.advance([again(take(store), unknown=earlier)], [want()], 0.0)
+    assert second is not None
+    store.advance([attrs.evolve(dead(second), unknown=last)], [], 0.0)
+    ((_, letter),) = store.dead_letters()
+    assert letter.possibly_arrived is (earlier or last)
+    assert store.find(letter.event.event_id) == letter
 
 
 def test_the_stream_of_a_dead_event_goes_on(store: Store) -> None:
@@ -602,9 +630,11 @@ def test_forgetting_a_stream_takes_what_is_not_on_its_way(store: Store) -> None:
     stream = new[0].stream
     watch = store.watch()
     assert store.forget(stream) == 2
-    assert watch.tally() == tally(0, 2, 2)
+    assert watch.tally() == tally(0, 2, 0)  # what is forgotten leaves the watch
     store.advance([dead(attempt)], [], 0.0)
+    assert watch.tally() == tally(0, 0, 2)
     assert store.forget(stream) == 1
+    assert watch.tally() == tally(0, 0, 2)
     assert store.forget(stream) == 0
     assert [letter.event.stream for _, letter in store.dead_letters()] == [new[3].stream]
     assert store.counts().purged == 3
@@ -612,6 +642,52 @@ def test_forgetting_a_stream_takes_what_is_not_on_its_way(store: Store) -> None:
     accept(store, [new[0]])
     assert agents(take(store)) == "a"
     watch.close()
+
+
+def test_a_stream_is_forgotten_in_pages_however_much_there_is_of_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pages(monkeypatch)
+    accept(store, events("ab" * 12))
+    for _ in range(3):
+        store.advance([delivered(take(store))], [], 0.0)
+        store.advance([dead(take(store))], [], 0.0)
+    watch = store.watch()
+    stream = store.pending(kind="agent_state")[0].stream
+    assert store.forget(stream) == 6 + 3
+    assert watch.tally() == tally(0, 6, 0)
+    accept(store, events("a"))
+    assert [(each.stream[-1], each.seq) for each in store.pending(kind="agent_state")] == [
+        *(("b", number) for number in range(7, 13)),
+        ("a", 1),
+    ]
+    sent = [each for attempt in deliver_all(store) for each in attempt.events]
+    assert [each.seq for each in sent if each.stream == stream] == [1]
+    assert [each.seq for each in sent if each.stream != stream] == [7, 8, 9, 10, 11, 12]
+    assert store.forget(stream) == 0
+
+
+@pytest.mark.parametrize("how", ["sent", "cut", "waiting"])
+def test_forgetting_leaves_the_other_streams_and_what_is_on_its_way_as_they_were(
+    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    small_pages(monkeypatch)
+    new = events("abaababaaa")
+    accept(store, new)
+    if how == "cut":
+        store.advance([delivered(take(store))], [], 0.0)  # reads on, and keeps only a part of the long stream
+    attempt = take(store)
+    if how == "waiting":
+        store.advance([again(attempt, 5.0)], [], 0.0)
+    left = 7 if how != "cut" else 6
+    assert store.forget(new[0].stream) == left - 1
+    seq = accept(store, events("a"))[0].seq
+    assert seq == 8
+    if how == "waiting":
+        attempt = take(store, now=5.0)
+    sent = [agents(each) for each in deliver_all_after(store, delivered(attempt))]
+    assert "".join(sent).count("a") == 1
+    assert is_balanced(store.counts())
 
 
 def test_forgetting_a_stream_takes_the_keys_of_what_was_delivered(store: Store) -> None:
@@ -693,14 +769,15 @@ def test_lanes_are_spread_and_never_change() -> None:
     assert len({lane_of(f"state:ACD:agent-{number}") for number in range(1000)}) == 64
 
 
-def test_a_backlog_drains_in_the_order_of_each_stream(store: Store) -> None:
+def test_a_backlog_drains_in_the_order_of_each_stream(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_pages(monkeypatch, 60)
     names = "abcdefghijklmnopqrst"
-    order = [names[(number * 7 + number // 13) % 20] for number in range(3000)]
-    for start in range(0, 3000, 500):
-        accept(store, events(order[start : start + 500]))
+    order = [names[(number * 7 + number // 13) % 20] for number in range(900)]
+    for start in range(0, 900, 300):
+        accept(store, events(order[start : start + 300]))
     attempts = deliver_all(store)
     sent = list(chain.from_iterable(each.events for each in attempts))
-    assert len(sent) == 3000
+    assert len(sent) == 900
     for name in names:
         seqs = [each.seq for each in sent if each.stream[-1] == name]
         assert seqs == list(range(1, len(seqs) + 1))

@@ -25,6 +25,7 @@ from support.outbox import (
     tally,
     want,
 )
+from support.outbox_disk import Disk
 from support.threads import Background, Gate, at_once
 
 from cxone_wfm import (
@@ -36,8 +37,8 @@ from cxone_wfm import (
     OutboxLockedError,
     OutboxUnavailable,
 )
-from cxone_wfm.outbox import _database
-from cxone_wfm.outbox._database import journal_mode
+from cxone_wfm.outbox import _connection, _database, _events, _owner
+from cxone_wfm.outbox._connection import journal_mode
 from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, Outcome
@@ -107,7 +108,7 @@ def test_the_write_ahead_log_is_used_where_it_cannot_be_damaged(version: tuple[i
 
 def test_both_journal_modes_work(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for mode in ("wal", "truncate", "wal"):
-        monkeypatch.setattr(_database, "journal_mode", lambda _, mode=mode: mode)
+        monkeypatch.setattr(_connection, "journal_mode", lambda _, mode=mode: mode)
         store = SqliteStore(path, ballast_bytes=0)
         accept(store, events("ab"))
         store.upkeep(0.0, AT)
@@ -118,7 +119,7 @@ def test_both_journal_modes_work(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_setting_that_sqlite_does_not_take_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_database, "journal_mode", lambda _: "nonsense")
+    monkeypatch.setattr(_connection, "journal_mode", lambda _: "nonsense")
     with pytest.raises(ConfigurationError, match="journal_mode=nonsense"):
         SqliteStore(path, ballast_bytes=0)
     monkeypatch.undo()
@@ -265,42 +266,6 @@ def test_an_attempt_whose_events_are_missing_is_damage(tmp_path: Path, path: Pat
 # --- failures -----------------------------------------------------------------------------------------
 
 
-class Disk:
-    """Makes statements fail: the ones that begin so, so many times, before or after they were done."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begins = ""
-        self.times = 0
-        self.error: BaseException = sqlite3.OperationalError("disk I/O error")
-        self.after = False
-        self.opened = 0
-        disk, connect = self, sqlite3.connect
-
-        class Failing(sqlite3.Connection):
-            def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
-                failing = bool(disk.begins) and statement.startswith(disk.begins) and disk.times > 0
-                if failing:
-                    disk.times -= 1
-                    if not disk.after:
-                        raise disk.error
-                cursor = super().execute(statement, *values)  # type: ignore[arg-type]
-                if failing:
-                    raise disk.error
-                return cursor
-
-        def connect_failing(*arguments: object, **settings: object) -> sqlite3.Connection:
-            self.opened += 1
-            return connect(*arguments, factory=Failing, **settings)  # type: ignore[call-overload, no-any-return]
-
-        monkeypatch.setattr(sqlite3, "connect", connect_failing)
-
-    def fail(
-        self, begins: str, times: int = 1, *, after: bool = False, error: BaseException | None = None
-    ) -> None:
-        self.begins, self.times, self.after = begins, times, after
-        self.error = error or sqlite3.OperationalError("disk I/O error")
-
-
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(monkeypatch)
@@ -359,7 +324,7 @@ def test_a_commit_whose_end_cannot_be_seen_is_unknown_until_it_is_asked_again(
     new = event("a")
     disk.fail("COMMIT", times=1, after=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        patch.setattr(_connection, "SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
         with pytest.raises(EnqueueOutcomeUnknown):
             accept(store, [new])
         with pytest.raises(OutboxUnavailable, match="cannot be opened again"):
@@ -376,7 +341,7 @@ def test_a_watch_is_told_of_a_delivery_whose_commit_could_not_be_seen(
     attempt, watch = take(store, most=1), store.watch()
     disk.fail("COMMIT", after=was_done)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        patch.setattr(_connection, "SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
         with pytest.raises(EnqueueOutcomeUnknown):
             store.advance([delivered(attempt)], [], 0.0)
         with pytest.raises(OutboxUnavailable):
@@ -401,7 +366,7 @@ def test_an_opening_that_fails_halfway_does_not_hide_what_was_done_before(
     attempt, watch = take(store, most=1), store.watch()
     disk.fail("COMMIT", after=was_done)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
+        patch.setattr(_connection, "SETTINGS", {"cache_size": "nonsense"})  # the file cannot be opened again
         with pytest.raises(EnqueueOutcomeUnknown):
             store.advance([delivered(attempt)], [], 0.0)
     disk.fail("COMMIT", after=True)  # of the opening
@@ -563,6 +528,70 @@ def test_a_close_that_fails_gives_the_lock_back(disk: Disk, tmp_path: Path) -> N
     store.close()
     store = place.open()
     assert agents(take(store)) == "a"
+    place.crash(store)
+
+
+# --- another owner ------------------------------------------------------------------------------------
+
+
+def opened_by_another(path: Path) -> SqliteStore:
+    """What the lock is there to prevent: the file is opened a second time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_database, "OwnerLock", lambda _: _owner.OwnerLock(path.with_name("another")))
+        return SqliteStore(path, ballast_bytes=0)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store, _: accept(store, events("c")),
+        lambda store, _: take(store),
+        lambda store, attempt: store.advance([delivered(attempt)], [], 0.0),
+        lambda store, _: store.advance([], [want("historical_report")], 0.0),
+        lambda store, _: store.upkeep(0.0, AT),
+    ],
+    ids=["accept", "give out", "record", "idle", "upkeep"],
+)
+def test_who_is_no_longer_the_owner_writes_nothing_whatever_became_of_the_lock(
+    path: Path, use: Callable[[SqliteStore, Attempt], object]
+) -> None:
+    first = SqliteStore(path, ballast_bytes=0)
+    accept(first, events("ab"))
+    attempt = take(first, most=1)
+    second = opened_by_another(path)
+    for _ in range(2):
+        with pytest.raises(OutboxUnavailable, match="another process has opened the file"):
+            use(first, attempt)
+    with pytest.raises(OutboxUnavailable, match="cannot be opened again"):
+        first.advance([], [want()], 0.0)  # an idle sender hears of it, so that its health says so
+    first.close()
+    assert second.counts().accepted == 2
+    again_ = take(second, most=1)
+    assert (again_.events, again_.unknown) == (attempt.events, True)
+    second.close()
+
+
+def test_others_accept_between_the_pages_of_what_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_events, "_PAGE", 4)
+    place = SqlitePlace(tmp_path)
+    store = place.open()
+    new = events("ab" * 10)
+    accept(store, new)
+    write, meanwhile = store._database.write, []
+
+    def write_after_another(work: Callable[[sqlite3.Connection], object], **options: bool) -> object:
+        if not meanwhile:
+            meanwhile.append(event("a"))
+            accept(store, meanwhile)
+        return write(work, **options)
+
+    monkeypatch.setattr(store._database, "write", write_after_another)
+    assert store.forget(new[0].stream) == 10
+    left = [each.event_id for each in store.pending(kind="agent_state") if each.stream == new[0].stream]
+    assert left == [meanwhile[0].event_id]
+    assert accept(store, events("a"))[0].seq == 12
     place.crash(store)
 
 
@@ -753,7 +782,7 @@ def test_nothing_of_a_forgotten_agent_is_left_in_the_file(path: Path) -> None:
 def test_the_file_shrinks_when_it_is_drained(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cxone_wfm.outbox._letters._FREE_PAGES_KEPT", 50)
+    monkeypatch.setattr("cxone_wfm.outbox._events._FREE_PAGES_KEPT", 50)
     store = SqlitePlace(tmp_path).open()
     for _ in range(3):
         accept(store, events("abcdefghij" * 100))
@@ -810,9 +839,10 @@ def test_a_refusal_stays_a_refusal_where_the_shared_commit_fails(
     assert isinstance(failed.outcome(), OutboxUnavailable)
 
 
-def test_an_interrupt_after_the_commit_is_told_to_the_others_as_unknown(
+def test_an_interrupt_after_the_commit_is_nobody_elses(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    watch = store.watch()
     gate, database = Gate(), store._database
     going = Background(lambda: database.write(lambda _: gate()))
     gate.wait_until_reached()
@@ -831,8 +861,11 @@ def test_an_interrupt_after_the_commit_is_told_to_the_others_as_unknown(
     monkeypatch.setattr(store, "committed", interrupted)
     gate.open()
     going.outcome()
-    outcomes = {type(each.outcome()) for each in others}
-    assert outcomes == {KeyboardInterrupt, EnqueueOutcomeUnknown}
+    outcomes = [each.outcome() for each in others]
+    (receipts,) = [each for each in outcomes if isinstance(each, list)]
+    assert [receipt.duplicate for receipt in receipts] == [False]
+    assert watch.tally() == tally(0, 0, 0)
+    assert {type(each) for each in outcomes} == {list, KeyboardInterrupt}
     assert accept(store, events("a"))[0].seq == 3
 
 
@@ -840,7 +873,7 @@ def test_a_store_that_cannot_be_opened_again_can_be_closed(tmp_path: Path, disk:
     place = SqlitePlace(tmp_path)
     store = place.open()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_database, "_SETTINGS", {"cache_size": "nonsense"})
+        patch.setattr(_connection, "SETTINGS", {"cache_size": "nonsense"})
         disk.fail("BEGIN")
         with pytest.raises(OutboxUnavailable):
             accept(store, events("a"))

@@ -154,6 +154,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.requeue([kept.new.event_id], AT) == 1
         self.model.requeue(kept)
 
+    @rule(stream=st.sampled_from([new_event(each).stream for each in (state("a"), state("b"), report(0))]))
+    def forget(self, stream: str) -> None:
+        assert self.store.forget(stream) == self.model.forget(stream)
+
     @rule(crash=st.booleans())
     def restart(self, crash: bool) -> None:
         if crash:
@@ -175,6 +179,7 @@ class StoreMachine(RuleBasedStateMachine):
         if self.watch is not None:
             self.watch[0].close()
         pending = len(self.model.pending) + sum(len(each.kept) for each in self.model.groups)
+        self.model.forgotten.clear()
         self.watch = (self.store.watch(), self.model.places, pending, self.model.delivered)
 
     @invariant()
@@ -184,8 +189,9 @@ class StoreMachine(RuleBasedStateMachine):
             tally = watch.tally()
             there = [*self.model.pending, *(kept for each in self.model.groups for kept in each.kept)]
             left = sum(each.place < mark for each in there)
+            gone = sum(each.place < mark for each in self.model.forgotten)
             assert tally.pending == left
-            assert tally.pending + tally.delivered + tally.dead == pending
+            assert tally.pending + tally.delivered + tally.dead == pending - gone
 
     @invariant()
     def the_counts_are_right(self) -> None:
@@ -199,6 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert (counts.accepted, counts.delivered, counts.possibly_duplicated) == (
             model.accepted, model.delivered, model.unsure
         )  # fmt: skip
+        assert counts.purged == model.purged
         assert counts.dead.items == len(model.dead)
 
     @invariant()

@@ -12,7 +12,7 @@ import pytest
 from support.outbox import AT, SqlitePlace, accept, dead, events, report, state, take
 
 from cxone_wfm import ConfigurationError, OutboxLockedError, OutboxUnavailable
-from cxone_wfm.outbox import _database, reading
+from cxone_wfm.outbox import _connection, reading
 from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.reading import Owner, SqliteReader, owner_of, read_outbox
 from cxone_wfm.outbox.sqlite import SqliteStore
@@ -94,11 +94,11 @@ def test_an_event_that_leaves_while_it_is_looked_for_is_not_found(
     accept(store, [event])
     reader = read_outbox(path)
     with monkeypatch.context() as patched:
-        patched.setattr(reading._letters, "events", lambda *_: ())
+        patched.setattr(reading._events, "events", lambda *_: ())
         assert reader.find(event.event_id) is None
     store.advance([dead(take(store))], [], 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(reading._letters, "dead_letters", lambda *_: [])
+        patched.setattr(reading._events, "dead_letters", lambda *_: [])
         assert reader.find(event.event_id) is None
     reader.close()
 
@@ -245,5 +245,5 @@ def test_an_outbox_in_postgresql_is_read_by_its_store_and_has_no_single_owner(
 def test_the_settings_that_the_reader_checks_are_the_files(path: str) -> None:
     SqliteStore(path, ballast_bytes=0).close()
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA application_id").fetchone() == (_database.APPLICATION_ID,)
+    assert connection.execute("PRAGMA application_id").fetchone() == (_connection.APPLICATION_ID,)
     connection.close()

@@ -7,13 +7,19 @@ from typing import Any
 import psycopg
 from attrs import frozen
 
-from ..store import KINDS, Dead, DeadLetter, EventKind, StoredEvent, Tally, lane_of
+from ..store import KINDS, Dead, DeadLetter, EventKind, StoredEvent, lane_of
 from ._accept import Placed, lock_lanes, next_places, place
 from ._backlog import Row
 from ._totals import Delta
 
 _COLUMNS = "kind, position, event_id, stream, seq, accepted_at, payload"
-_LETTER = "kind, number, event_id, stream, seq, accepted_at, payload, reason, status, detail, tries, died_at"
+_LETTER = f"{_COLUMNS.replace('position', 'number')}, reason, status, detail, tries, unknown, died_at"
+_NOTHING_KEPT = (
+    "NOT EXISTS (SELECT FROM event WHERE event.stream = stream.stream)"
+    # By a stream's last number it is known whether a report is a repetition, so it outlives the keys.
+    " AND NOT EXISTS (SELECT FROM ledger WHERE ledger.stream = stream.stream)"
+    " AND NOT EXISTS (SELECT FROM dead WHERE dead.stream = stream.stream)"
+)
 
 
 def rows_of_lanes(
@@ -120,26 +126,33 @@ def deliver(connection: psycopg.Connection, rows: Sequence[Row]) -> None:
 
 
 def bury(
-    connection: psycopg.Connection, rows: Sequence[Row], dead: Sequence[Dead], tries: int, at: float
+    connection: psycopg.Connection,
+    rows: Sequence[Row],
+    dead: Sequence[Dead],
+    *,
+    tries: int,
+    unknown: bool,
+    at: float,
 ) -> None:
-    """Make dead letters of events, in this order."""
+    """Make dead letters of events, in this order. `unknown`: a try of theirs may have arrived."""
     connection.execute(
         "WITH dying AS (SELECT * FROM unnest(%(rows)s::bigint[], %(reasons)s::text[], %(statuses)s::int[],"
         "  %(details)s::text[]) WITH ORDINALITY AS dying (position, reason, status, detail, place)),"
         " gone AS (DELETE FROM event USING dying WHERE event.position = dying.position"
         "  RETURNING event.*, reason, status, detail, place),"
         " ended AS (DELETE FROM attempt WHERE position = ANY(%(rows)s::bigint[])),"
-        " noted AS (INSERT INTO death (lane, position) SELECT lane, position FROM gone)"
+        " noted AS (INSERT INTO death (lane, position, forgotten) SELECT lane, position, false FROM gone)"
         " INSERT INTO dead (kind, lane, event_id, stream, seq, key, digest, accepted_at, payload,"
-        "  reason, status, detail, tries, died_at)"
+        "  reason, status, detail, tries, unknown, died_at)"
         " SELECT kind, lane, event_id, stream, seq, key, digest, accepted_at, payload,"
-        "  reason, status, detail, %(tries)s, %(at)s FROM gone ORDER BY place",
+        "  reason, status, detail, %(tries)s, %(unknown)s, %(at)s FROM gone ORDER BY place",
         {
             "rows": [row.position for row in rows],
             "reasons": [each.reason for each in dead],
             "statuses": [each.status for each in dead],
             "details": [_storable(each.detail) for each in dead],
             "tries": tries,
+            "unknown": unknown,
             "at": at,
         },
     )
@@ -247,98 +260,69 @@ def purge(connection: psycopg.Connection, event_ids: Sequence[str]) -> tuple[int
     return _purge(connection, "event_id = ANY(%s)", list(event_ids))
 
 
-def _purge(connection: psycopg.Connection, which: str, value: object) -> tuple[int, Delta]:
+def _purge(connection: psycopg.Connection, which: str, *values: object) -> tuple[int, Delta]:
     found = connection.execute(
         f"DELETE FROM dead WHERE {which} RETURNING octet_length(payload)",  # noqa: S608 - our own words
-        (value,),
+        values,
     ).fetchall()
     size = sum(row[0] for row in found)
     return len(found), Counter({"purged": len(found), "dead items": -len(found), "dead bytes": -size})
 
 
-def forget(connection: psycopg.Connection, stream: str) -> tuple[int, Delta]:
-    """Delete what is kept of a stream, but for what is being sent or tried again."""
+def last_of_stream(connection: psycopg.Connection, stream: str) -> int:
+    """The last position of a stream's pending events."""
+    found = connection.execute(
+        "SELECT position FROM event WHERE stream = %s ORDER BY position DESC LIMIT 1", (stream,)
+    ).fetchone()
+    return found[0] if found else 0
+
+
+def discard(connection: psycopg.Connection, stream: str, most: int, mark: int) -> tuple[int, Delta]:
+    """Delete the next pending events of a stream up to a position, but for what is sent or tried again."""
     lane = lane_of(stream)
     lock_lanes(connection, {lane})
     # Its owner gives nothing out meanwhile.
     connection.execute("SELECT FROM lane WHERE lane = %s FOR NO KEY UPDATE", (lane,))
     gone = connection.execute(
-        "WITH gone AS (DELETE FROM event WHERE stream = %s"
+        "WITH page AS (SELECT position FROM event WHERE stream = %s AND position <= %s"
         "  AND NOT EXISTS (SELECT FROM attempt WHERE attempt.position = event.position)"
-        "  RETURNING kind, lane, position, octet_length(payload) AS size),"
-        " noted AS (INSERT INTO death (lane, position) SELECT lane, position FROM gone)"
+        "  ORDER BY position LIMIT %s),"
+        " gone AS (DELETE FROM event USING page WHERE event.position = page.position"
+        "  RETURNING kind, lane, event.position, octet_length(payload) AS size),"
+        " noted AS (INSERT INTO death (lane, position, forgotten) SELECT lane, position, true FROM gone)"
         " SELECT kind, size FROM gone",
-        (stream,),
+        (stream, mark, most),
     ).fetchall()
-    purged, delta = _purge(connection, "stream = %s", stream)
-    connection.execute("DELETE FROM ledger WHERE stream = %s", (stream,))
-    connection.execute(
-        "DELETE FROM stream WHERE stream = %(stream)s"
-        " AND NOT EXISTS (SELECT FROM event WHERE event.stream = %(stream)s)",
-        {"stream": stream},
-    )
+    delta: Delta = Counter()
     for kind, size in gone:
         delta.update({"purged": 1, f"items {KINDS[kind]}": -1, f"bytes {KINDS[kind]}": -size})
-    return len(gone) + purged, delta
+    return len(gone), delta
 
 
-@frozen
-class Marks:
-    """Up to where the events of each lane were accepted at one moment, and how many were pending."""
-
-    lanes: list[int]
-    positions: list[int]
-    pending: int
-    deaths: int
-    since: str
-
-
-def marks(connection: psycopg.Connection) -> Marks:
-    """How it stands now."""
-    values = {"kinds": len(KINDS) - 1, "names": [f"items {kind}" for kind in KINDS]}
-    return Marks(*connection.execute(_MARKS, values).fetchall()[0])
+def discard_letters(connection: psycopg.Connection, stream: str, most: int) -> tuple[int, Delta]:
+    """Delete dead letters of a stream."""
+    return _purge(
+        connection,
+        "number IN (SELECT number FROM dead WHERE stream = %s LIMIT %s)",
+        stream,
+        most,
+    )
 
 
-def tally(connection: psycopg.Connection, since: Marks) -> Tally:
-    """What became of those that were pending then."""
-    values = {
-        "kinds": len(KINDS) - 1,
-        "lanes": since.lanes,
-        "positions": since.positions,
-        "since": since.since,
-    }
-    ((left, deaths),) = connection.execute(_TALLY, values).fetchall()
-    dead = deaths - since.deaths
-    return Tally(pending=left, dead=dead, delivered=since.pending - left - dead)
+def discard_keys(connection: psycopg.Connection, stream: str, most: int) -> tuple[int, Delta]:
+    """Forget keys of a stream."""
+    gone = connection.execute(
+        "DELETE FROM ledger WHERE number IN (SELECT number FROM ledger WHERE stream = %s LIMIT %s)",
+        (stream, most),
+    )
+    return gone.rowcount, Counter()
 
 
-_MARKS = """
-WITH mark AS (
-  SELECT lane, coalesce((
-    SELECT max(last.position) FROM generate_series(0, %(kinds)s) AS kind CROSS JOIN LATERAL (
-      SELECT position FROM event WHERE event.kind = kind.kind AND event.lane = lane.lane
-      ORDER BY position DESC LIMIT 1) AS last
-  ), 0) AS position FROM lane
-)
-SELECT array_agg(lane ORDER BY lane), array_agg(position ORDER BY lane),
-  coalesce((SELECT sum(value)::bigint FROM counter WHERE name = ANY(%(names)s)), 0),
-  (SELECT count(*) FROM death JOIN mark USING (lane)
-    WHERE death.position <= mark.position AND died_at > clock_timestamp() - interval '1 minute'),
-  (clock_timestamp() - interval '1 minute')::text
-FROM mark
-"""
-_TALLY = """
-WITH mark AS (SELECT * FROM unnest(%(lanes)s::smallint[], %(positions)s::bigint[]) AS mark (lane, position))
-SELECT (
-  SELECT coalesce(sum(rest.items), 0)::bigint
-  FROM mark CROSS JOIN generate_series(0, %(kinds)s) AS kind CROSS JOIN LATERAL (
-    SELECT count(*) AS items FROM event
-    WHERE event.kind = kind.kind AND event.lane = mark.lane AND event.position <= mark.position) AS rest
-), (
-  SELECT count(*) FROM death JOIN mark USING (lane)
-  WHERE death.position <= mark.position AND died_at > %(since)s::timestamptz
-)
-"""
+def discard_stream(connection: psycopg.Connection, stream: str) -> tuple[int, Delta]:
+    """Forget a stream of which nothing is kept."""
+    lock_lanes(connection, {lane_of(stream)})
+    gone = connection.execute(f"DELETE FROM stream WHERE stream = %s AND {_NOTHING_KEPT}", (stream,))  # noqa: S608 - our own words
+    return gone.rowcount, Counter()
 
 
 def forget_old(
@@ -362,12 +346,9 @@ def forget_old(
     ).fetchall()
     streams = [row[0] for row in page]
     connection.execute(
-        "DELETE FROM stream WHERE stream = ANY(%s)"
+        "DELETE FROM stream WHERE stream = ANY(%s)"  # noqa: S608 - our own words
         " AND last_at < clock_timestamp() - make_interval(secs => %s)"
-        " AND NOT EXISTS (SELECT FROM event WHERE event.stream = stream.stream)"
-        # By a stream's last number it is known whether a report is a repetition, so it outlives the keys.
-        " AND NOT EXISTS (SELECT FROM ledger WHERE ledger.stream = stream.stream)"
-        " AND NOT EXISTS (SELECT FROM dead WHERE dead.stream = stream.stream)",
+        f" AND {_NOTHING_KEPT}",
         (streams, seconds),
     )
     return streams[-1] if len(streams) == most else ""
@@ -387,7 +368,13 @@ def _event(*row: Any) -> StoredEvent:  # noqa: ANN401 - what the table holds
 
 
 def _letter(*row: Any) -> DeadLetter:  # noqa: ANN401 - what the table holds
-    reason, status, detail, tries, died_at = row[7:]
+    reason, status, detail, tries, unknown, died_at = row[7:]
     return DeadLetter(
-        event=_event(*row[:7]), reason=reason, status=status, detail=detail, tries=tries, died_at=died_at
+        event=_event(*row[:7]),
+        reason=reason,
+        status=status,
+        detail=detail,
+        tries=tries,
+        possibly_arrived=unknown,
+        died_at=died_at,
     )

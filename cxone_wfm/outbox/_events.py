@@ -1,18 +1,23 @@
 """What happens to accepted events, as statements of SQL: delivered, dead, listed, forgotten."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ._schema import Counters, pieces
+from ._counters import Counters
+from ._schema import pieces
 from ._window import Row
 from .store import KINDS, DeadLetter, EventKind, Outcome, StoredEvent
 
+SELECT_ROW = "SELECT position, stream, length(payload) FROM event WHERE"
 _SELECT_EVENT = "SELECT kind, position, event_id, stream, seq, accepted_at, payload FROM event WHERE"
 _SELECT_DEAD = """SELECT kind, number, event_id, stream, seq, accepted_at, payload,
- reason, status, detail, tries, died_at FROM dead WHERE"""
-_AT_ONCE = 500
+ reason, status, detail, tries, unknown, died_at FROM dead WHERE"""
+AT_ONCE = 500
+"""So many rows one statement names, and one transaction deletes of a stream, for others wait meanwhile."""
 _PAGE = 5000
+END = 2**62
+"""Beyond every position."""
 _FREE_PAGES_KEPT = 1000
 _GIVEN_BACK_AT_ONCE = 1000
 
@@ -22,7 +27,7 @@ def deliver(
 ) -> None:
     """Delete events that were delivered, and remember their keys."""
     place = KINDS.index(kind)
-    for part in pieces([row.position for row in rows], _AT_ONCE):
+    for part in pieces([row.position for row in rows], AT_ONCE):
         these = f"WHERE kind = ? AND position IN ({','.join('?' * len(part))})"
         connection.execute(
             "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, age)"  # noqa: S608 - our own words
@@ -46,19 +51,22 @@ def bury(
     rows: Sequence[Row],
     outcome: Outcome,
     counters: Counters,
+    *,
+    unknown: bool,
 ) -> None:
-    """Make dead letters of events."""
+    """Make dead letters of events. `unknown`: a try of theirs may have arrived."""
     place = KINDS.index(kind)
     for row, dead in zip(rows, outcome.dead, strict=True):
         connection.execute(
             "INSERT INTO dead SELECT ?, kind, event_id, stream, seq, key, digest, accepted_at, payload,"
-            " ?, ?, ?, ?, ? FROM event WHERE kind = ? AND position = ?",
+            " ?, ?, ?, ?, ?, ? FROM event WHERE kind = ? AND position = ?",
             (
                 counters.add("died"),
                 dead.reason,
                 dead.status,
                 dead.detail,
                 outcome.attempt.tries,
+                unknown,
                 outcome.at,
                 place,
                 row.position,
@@ -75,7 +83,7 @@ def events(
     """These events, in the order of acceptance."""
     place = KINDS.index(kind)
     found = []
-    for part in pieces(positions, _AT_ONCE):
+    for part in pieces(positions, AT_ONCE):
         marks = ",".join("?" * len(part))
         found += connection.execute(
             f"{_SELECT_EVENT} kind = ? AND position IN ({marks}) ORDER BY position", (place, *part)
@@ -104,21 +112,42 @@ def find_dead(connection: sqlite3.Connection, event_id: str) -> DeadLetter | Non
     return _letter(*row) if row else None
 
 
-def find_pending(
-    connection: sqlite3.Connection, kind: EventKind, after: int, event_id: str
-) -> tuple[StoredEvent | None, int | None]:
-    """The pending event with this id, if it is on the next page; and where the page ends, None at the end."""
-    place = KINDS.index(kind)
-    last = connection.execute(
+def end_of_page(connection: sqlite3.Connection, kind: EventKind, after: int) -> int:
+    """The last position of the next page of pending events. Beyond every position at the end."""
+    row = connection.execute(
         "SELECT position FROM event WHERE kind = ? AND position > ? ORDER BY position LIMIT 1 OFFSET ?",
-        (place, after, _PAGE),
+        (KINDS.index(kind), after, _PAGE),
     ).fetchone()
-    end = last[0] if last else None
+    return row[0] if row else END
+
+
+def find_pending(
+    connection: sqlite3.Connection, kind: EventKind, after: int, last: int, event_id: str
+) -> StoredEvent | None:
+    """The pending event with this id, if it is beyond one position and up to another."""
     row = connection.execute(
         f"{_SELECT_EVENT} kind = ? AND position > ? AND position <= ? AND event_id = ?",
-        (place, after, 2**62 if end is None else end, event_id),
+        (KINDS.index(kind), after, last, event_id),
     ).fetchone()
-    return (_event(*row) if row else None), end
+    return _event(*row) if row else None
+
+
+def rows(
+    connection: sqlite3.Connection,
+    kind: EventKind,
+    after: int,
+    last: int,
+    *,
+    limit: int = -1,
+    stream: str | None = None,
+) -> list[Row]:
+    """Pending rows beyond one position and up to another; of one stream only, if it is given."""
+    only, values = ("", ()) if stream is None else ("AND stream = ?", (stream,))
+    found = connection.execute(
+        f"{SELECT_ROW} kind = ? AND position > ? AND position <= ? {only} ORDER BY position LIMIT ?",
+        (KINDS.index(kind), after, last, *values, limit),
+    )
+    return list(map(Row._make, found))
 
 
 def requeue(
@@ -166,26 +195,55 @@ def purge(connection: sqlite3.Connection, event_ids: Iterable[str], counters: Co
     return gone
 
 
-def forget(
-    connection: sqlite3.Connection, stream: str, held: Collection[tuple[EventKind, int]], counters: Counters
-) -> tuple[list[tuple[EventKind, int]], int]:
-    """Delete what is kept of a stream, but for `held`. Gives the pending events, and how many dead ones."""
-    gone = []
-    rows = connection.execute(
-        "SELECT kind, position, length(payload) FROM event WHERE stream = ?", (stream,)
-    ).fetchall()
-    for place, position, size in rows:
-        if (KINDS[place], position) not in held:
-            connection.execute("DELETE FROM event WHERE kind = ? AND position = ?", (place, position))
-            counters.pending(KINDS[place], -1, -size)
-            counters.add("purged")
-            gone.append((KINDS[place], position))
-    dead = [row[0] for row in connection.execute("SELECT event_id FROM dead WHERE stream = ?", (stream,))]
-    purge(connection, dead, counters)
-    connection.execute("DELETE FROM ledger WHERE stream = ?", (stream,))
-    if len(gone) == len(rows):
-        connection.execute("DELETE FROM stream WHERE stream = ?", (stream,))
-    return gone, len(dead)
+def discard(
+    connection: sqlite3.Connection, kind: EventKind, rows: Iterable[Row], counters: Counters
+) -> list[Row]:
+    """Delete pending events for good. Gives those that were there."""
+    place = KINDS.index(kind)
+    gone = [
+        row
+        for row in rows
+        if connection.execute(
+            "DELETE FROM event WHERE kind = ? AND position = ?", (place, row.position)
+        ).rowcount
+    ]
+    counters.pending(kind, -len(gone), -sum(row.size for row in gone))
+    counters.add("purged", len(gone))
+    return gone
+
+
+def dead_of_stream(connection: sqlite3.Connection, stream: str) -> list[str]:
+    """The ids of dead letters of one stream, at most as many as are deleted at once."""
+    found = connection.execute("SELECT event_id FROM dead WHERE stream = ? LIMIT ?", (stream, AT_ONCE))
+    return [row[0] for row in found]
+
+
+def pages_of_keys(connection: sqlite3.Connection) -> range:
+    """Where the pages of the ledger begin: numbers after which so many come."""
+    # Each end alone is read off the index; both in one statement would read all rows.
+    (first,) = connection.execute("SELECT min(number) FROM ledger").fetchone()
+    (last,) = connection.execute("SELECT max(number) FROM ledger").fetchone()
+    return range(first - 1, last, _PAGE) if last is not None else range(0)
+
+
+def keys_of_stream(connection: sqlite3.Connection, stream: str, after: int) -> list[int]:
+    """The numbers of a stream's keys on a page of the ledger."""
+    found = connection.execute(
+        "SELECT number FROM ledger WHERE number > ? AND number <= ? AND stream = ?",
+        (after, after + _PAGE, stream),
+    )
+    return [row[0] for row in found]
+
+
+def discard_keys(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Forget keys by their numbers."""
+    marks = ",".join("?" * len(numbers))
+    connection.execute(f"DELETE FROM ledger WHERE number IN ({marks})", numbers)  # noqa: S608 - our own words
+
+
+def discard_stream(connection: sqlite3.Connection, stream: str, mark: int) -> None:
+    """Forget a stream of which nothing is kept, unless something of it was accepted beyond a position."""
+    connection.execute("DELETE FROM stream WHERE stream = ? AND last_position <= ?", (stream, mark))
 
 
 def forget_keys(connection: sqlite3.Connection, before: float, most: int) -> None:
@@ -247,7 +305,13 @@ def _event(*row: Any) -> StoredEvent:  # noqa: ANN401 - what the table holds
 
 
 def _letter(*row: Any) -> DeadLetter:  # noqa: ANN401 - what the table holds
-    reason, status, detail, tries, died_at = row[7:]
+    reason, status, detail, tries, unknown, died_at = row[7:]
     return DeadLetter(
-        event=_event(*row[:7]), reason=reason, status=status, detail=detail, tries=tries, died_at=died_at
+        event=_event(*row[:7]),
+        reason=reason,
+        status=status,
+        detail=detail,
+        tries=tries,
+        possibly_arrived=bool(unknown),
+        died_at=died_at,
     )
