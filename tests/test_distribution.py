@@ -1,11 +1,14 @@
-"""What the distribution promises as a whole: what it needs, what imports what, and what it never does."""
+"""What the distribution promises as a whole: what it needs, and what it never does.
+
+What may import what is in `.importlinter`, and `nox -s contracts` looks at it.
+"""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import resolve_name
 from pathlib import Path
 
 import attrs
@@ -31,20 +34,6 @@ EXTRAS = {
     "postgres": {"psycopg"},
 }
 OF_AN_EXTRA = set().union(*EXTRAS.values())
-# What each module may import beside the standard library, the five and ours: the longest prefix counts.
-EXTRA_OF = {
-    "cxone_wfm.cli": {"typer", "rich"},
-    "cxone_wfm.simulator": {"cheroot", "pytest"},
-    "cxone_wfm._json": {"orjson"},
-    "cxone_wfm.outbox.postgres": {"psycopg"},
-    "cxone_wfm.outbox.telemetry": {"opentelemetry"},
-    "cxone_assist.cli": {"typer", "rich"},
-    "cxone_assist.cli.replay": {"websockets"},
-    "cxone_assist.server": {"websockets"},
-    "cxone_assist.server._picows": {"picows"},
-    "cxone_assist.simulator": {"websockets"},
-    "cxone_assist.simulator.pytest_plugin": {"pytest"},
-}
 NEED_AN_EXTRA = (
     "cxone_wfm.cli",
     "cxone_wfm.simulator",
@@ -58,8 +47,6 @@ COMMANDS = ("cxone_wfm.cli", "cxone_assist.cli")
 MAY_TAKE_SIGNALS = (*COMMANDS, "cxone_assist.server._workers")
 # The endpoint that `load` measures is a program of its own; its last lines answer on standard output.
 MAY_PRINT = {"cxone_assist.simulator._measured"}
-HTTP_STACK = {"requests", "urllib3"}
-MAY_USE_THE_HTTP_STACK = {"cxone_wfm._transport", "cxone_wfm._sockets"}
 
 
 @attrs.frozen
@@ -67,16 +54,14 @@ class Module:
     """One module of ours: its name, its text and the tree of it."""
 
     name: str
-    is_package: bool
     text: str = attrs.field(repr=False)
     tree: ast.Module = attrs.field(repr=False)
 
 
 def read(path: Path, package: str, folder: Path) -> Module:
-    parts = [package, *path.relative_to(folder).with_suffix("").parts]
-    is_package = parts[-1] == "__init__"
+    name = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
     text = path.read_text(encoding="utf-8")
-    return Module(".".join(parts[: -1 if is_package else None]), is_package, text, ast.parse(text))
+    return Module(name.removesuffix(".__init__"), text, ast.parse(text))
 
 
 MODULES = {
@@ -99,24 +84,6 @@ def nodes_of(node: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
         yield child
         if not (at_import and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))):
             yield from nodes_of(child, at_import=at_import)
-
-
-def imports_of(module: Module, *, at_import: bool = False) -> set[str]:
-    """The full names of what a module imports, names out of modules of ours resolved to those modules."""
-    found = set()
-    package = module.name if module.is_package else module.name.rpartition(".")[0]
-    for node in nodes_of(module.tree, at_import=at_import):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            source = resolve_name("." * node.level + (node.module or ""), package)
-            names = {f"{source}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else source for name in names}
-    return found
-
-
-def roots(names: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in names}
 
 
 # What it needs
@@ -160,6 +127,13 @@ def test_every_floor_is_one_that_the_floor_run_installs(project: dict[str, objec
     assert {name: release(pinned[name]) for name in floors} == {
         name: release(version) for name, version in floors.items()
     }
+
+
+def test_what_an_extra_or_another_program_brings_has_a_contract_that_says_who_imports_it() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter", encoding="utf-8")
+    bound = {name for part in contracts.values() for name in part.get("protected_modules", "").split()}
+    assert (OF_AN_EXTRA | {"requests", "urllib3", "pytest", "opentelemetry"}) - {"uvloop"} <= bound
 
 
 IMPORT_ALL = """
@@ -221,69 +195,6 @@ def test_both_packages_are_typed() -> None:
     assert [name for name, folder in PACKAGES.items() if not (folder / "py.typed").is_file()] == []
 
 
-# What imports what
-
-
-@EVERY_MODULE
-def test_the_two_packages_never_import_each_other(module: Module) -> None:
-    own = module.name.partition(".")[0]
-    assert roots(imports_of(module)) & set(PACKAGES) <= {own}
-
-
-@EVERY_MODULE
-def test_one_place_uses_the_http_stack(module: Module) -> None:
-    used = roots(imports_of(module)) & HTTP_STACK
-    assert used <= (HTTP_STACK if module.name in MAY_USE_THE_HTTP_STACK else set())
-
-
-def test_that_scan_sees_the_http_stack() -> None:
-    assert roots(imports_of(MODULES["cxone_wfm._transport"])) & HTTP_STACK == HTTP_STACK
-
-
-@EVERY_MODULE
-def test_a_module_uses_the_standard_library_the_five_and_its_extra(module: Module) -> None:
-    import_names = {"requests", "urllib3", "attrs", "attr", "cattrs", "tenacity", "dateutil", *PACKAGES}
-    prefixes = [prefix for prefix in EXTRA_OF if f"{module.name}.".startswith(f"{prefix}.")]
-    allowed = EXTRA_OF[max(prefixes, key=len)] if prefixes else set()
-    assert roots(imports_of(module)) - set(sys.stdlib_module_names) <= import_names | allowed
-
-
-def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Every way back to where one came from, by a walk in depth."""
-    found: list[list[str]] = []
-    done: set[str] = set()
-
-    def walk(name: str, path: list[str]) -> None:
-        if name in path:
-            found.append([*path[path.index(name) :], name])
-        elif name not in done:
-            for other in sorted(graph[name]):
-                walk(other, [*path, name])
-            done.add(name)
-
-    for name in graph:
-        walk(name, [])
-    return found
-
-
-def test_no_module_imports_itself_by_a_detour() -> None:
-    # A package's __init__ runs before its modules, so what these take from it by name is no detour.
-    graph = {
-        name: {
-            other
-            for other in imports_of(module) & set(MODULES)
-            if other != name and not name.startswith(f"{other}.")
-        }
-        for name, module in MODULES.items()
-    }
-    assert sum(map(len, graph.values())) > 50
-    assert cycles(graph) == []
-
-
-def test_that_walk_finds_a_cycle() -> None:
-    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "a"]]
-
-
 # What it never does
 
 
@@ -323,7 +234,7 @@ def test_no_module_starts_a_thread_a_process_or_a_connection_on_import(module: M
 
 def test_that_scan_sees_what_runs_on_import_and_what_does_not() -> None:
     text = "class A:\n x = Thread()\n def f(self): Timer()\nif TYPE_CHECKING:\n g()\nprint(1)\n"
-    module = Module("m", is_package=False, text=text, tree=ast.parse(text))
+    module = Module("m", text=text, tree=ast.parse(text))
     assert calls_of(module, at_import=True) == {"Thread", "print"}
     assert calls_of(module) == {"Thread", "Timer", "print"}
 

@@ -1,4 +1,4 @@
-"""What type checkers see of the package is what `typing_api.py` says."""
+"""What type checkers see of the package is what `typing/api.py` says."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import pytest
 
 import cxone_wfm
 
-API = Path(__file__).parents[1] / "typing_api.py"
+API = Path(__file__).parents[1] / "typing" / "api.py"
 PACKAGES = str(Path(cxone_wfm.__file__).parents[1])
 
 

@@ -1,15 +1,57 @@
-"""What a user's editor sees of `cxone_wfm`: read by mypy in `wfm/test_typing.py`, never run.
+"""What a user's editor sees of both packages: read by mypy and pyright, never run.
 
-`assert_type` says what a name is. A line that must be an error is marked with the error's code: mypy
-complains of a mark that is not needed, so each of them is a promise as well.
+`assert_type` says what a name is. A line that must be an error is marked with mypy's code of the error: both
+complain of a mark that is not needed, so each of them is a promise as well. A mark of pyright's is on a line
+that should be none: it takes no list or generator for a tuple of rows, though a record does.
 """
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Literal
 
-from typing_extensions import assert_type
+from typing_extensions import assert_never, assert_type
 
+from cxone_assist import (
+    AssistConnection,
+    AssistEvent,
+    AudioPlaced,
+    AudioReceived,
+    AuthenticationFailed,
+    Call,
+    CallAssembler,
+    CallEnded,
+    CallEndReason,
+    CallEvent,
+    Capture,
+    CXoneWebSocketMessage,
+    Dialect,
+    JsonValue,
+    MessageReceived,
+    PlatformConnection,
+    PlatformEvent,
+    ProtocolViolation,
+    Recorder,
+    RecorderStats,
+    RemoteProtocolError,
+    StaticTokens,
+    StreamAccepted,
+    StreamClosed,
+    StreamId,
+    StreamPerspective,
+    StreamRefused,
+    StreamRequested,
+    TextReceived,
+    WavAudio,
+    WebSocketHookInitializeMessage,
+    assemble,
+    build_connected,
+    mulaw,
+    read_wav,
+)
+from cxone_assist.server import Request, Server, Stream, StreamStats, allow_all
+from cxone_assist.testing import connected_pair
 from cxone_wfm import (
     AccessToken,
     AcdTypes,
@@ -66,6 +108,21 @@ from cxone_wfm.connector import (
 )
 from cxone_wfm.connector.csv_import import CsvMapping, CsvTable, ImportedReport, import_tables, read_table
 from cxone_wfm.connector.presets import event_set, historical_mapping
+from cxone_wfm.outbox import (
+    Counts,
+    DeadLetter,
+    DurableSender,
+    EventKind,
+    FlushResult,
+    Outbox,
+    Receipt,
+    SenderCounters,
+    SenderHealth,
+    StoredEvent,
+    TryResult,
+    Usage,
+)
+from cxone_wfm.outbox import Limits as OutboxLimits
 from cxone_wfm.simulator import Received, Simulator, Status
 from cxone_wfm.testing import FakeClock, FakeTransport
 
@@ -152,9 +209,12 @@ def activity(wfm: WfmClient, now: datetime) -> None:
     ]
     AgentActivity(state="TALKING", start_time=now, duration=1.5)  # type: ignore[arg-type]
     assert_type(activities[0].duration, int)
-    agents = [AgentActivityData(agent_value="967385", agent_activity=activities)]
+    agents = [AgentActivityData(agent_value="967385", agent_activity=activities)]  # pyright: ignore[reportArgumentType]
     report = AgentActivityReport(
-        acd_type="Generic_LiveVox", start_date=now, end_date=now + timedelta(minutes=15), report_data=agents
+        acd_type="Generic_LiveVox",
+        start_date=now,
+        end_date=now + timedelta(minutes=15),
+        report_data=agents,  # pyright: ignore[reportArgumentType]
     )
     assert_type(report.report_data, tuple[AgentActivityData, ...])
     assert_type(report.report_data[0].agent_activity, tuple[AgentActivity, ...])
@@ -175,9 +235,9 @@ def historical(wfm: WfmClient, now: datetime) -> None:
     QueueReport(queue_value="8057", contacts_received=1.5)  # type: ignore[arg-type]
     QueueReport(queue_value="8057", handled_time=276)  # type: ignore[call-arg]
     data = HistoricalReportData(
-        queue_report=[queue],
+        queue_report=[queue],  # pyright: ignore[reportArgumentType]
         agent_queue_report=(AgentQueueReport(queue_value="8057", agent_value="967385", handled_time=276),),
-        agent_system_performance_report=(
+        agent_system_performance_report=(  # pyright: ignore[reportArgumentType]
             AgentSystemPerformanceReport(agent_value=agent, login_time=900) for agent in ("1", "2")
         ),
     )
@@ -315,3 +375,145 @@ def simulator() -> None:
         assert_type(simulator.received.agent_states, tuple[AgentState, ...])
         simulator.fail("heartbeat", Status(503), times=2)
         simulator.fail("heartbeat", 503)  # type: ignore[arg-type]
+
+
+class MyMetrics:
+    def tried(self, result: TryResult, /) -> None:
+        assert_type(result.kind, Literal["agent_state", "agent_activity_report", "historical_report"])
+        assert_type(result.error, Exception | None)
+
+    def counted(self, counters: SenderCounters, /) -> None:
+        assert_type(counters.pending, Mapping[EventKind, Usage])
+        assert_type(counters.oldest_pending_seconds, float | None)
+
+
+def outbox(
+    wfm: WfmClient, state: AgentState, report: HistoricalReport, activity: AgentActivityReport
+) -> None:
+    with Outbox.open(Path("wfm.db"), limits=OutboxLimits(max_items=10)) as outbox:
+        assert_type(outbox, Outbox)
+        with DurableSender(wfm, outbox, workers=2, observer=MyMetrics()) as sender:
+            assert_type(sender, DurableSender)
+            assert_type(sender.enqueue(state), Receipt)
+            assert_type(sender.enqueue(report, dedupe_key="mine").seq, int)
+            assert_type(sender.enqueue_many([state, report, activity]), list[Receipt])
+            assert_type(sender.flush(timeout=10), FlushResult)
+            assert_type(sender.health(), SenderHealth)
+            assert_type(sender.health().status, Literal["ok", "degraded", "blocked"])
+            sender.flush()  # type: ignore[call-arg]
+            sender.enqueue(state.to_json())  # type: ignore[arg-type]
+            sender.enqueue_many(state)  # type: ignore[arg-type]
+        assert_type(outbox.counts(), Counts)
+        assert_type(outbox.find("id"), StoredEvent | DeadLetter | None)
+        assert_type(outbox.dead_letters(), Iterator[DeadLetter])
+        assert_type(outbox.requeue(letter.event.event_id for letter in outbox.dead_letters()), int)
+        outbox.forget(["state:My_ACD:ann"])  # type: ignore[arg-type]
+    DurableSender(wfm, "wfm.db")  # type: ignore[arg-type]
+    DurableSender(wfm, outbox, observer=MyAcd())  # type: ignore[arg-type]
+
+
+def assist_connection(message: str | bytes, reply: str) -> None:
+    assist = AssistConnection(authenticate=StaticTokens("token"), refusal_close_code=1008, init_timeout=None)
+    event = assist.receive(message)
+    assert_type(event, AssistEvent)
+    match event:
+        case StreamRequested():
+            assert_type(event.init, WebSocketHookInitializeMessage)
+            assert_type(event.dialect, Dialect)
+            assert_type(assist.accept(), str)
+        case AudioReceived():
+            assert_type(event.payload, bytes)
+            assert_type(event.position, int)
+        case TextReceived():
+            assert_type(event.data, JsonValue)
+        case AuthenticationFailed():
+            assert_type(event.error, Exception | None)
+        case ProtocolViolation():
+            assert_type(event.error, RemoteProtocolError)
+        case _:
+            assert_never(event)  # every event is named above
+    assert_type(assist.send_message("TRANSCRIPT", "beep", parameters={"final": [1, None]}), str)
+    assert_type(assist.closed(1000), StreamClosed)
+    assist.receive(memoryview(b""))
+    assist.receive(None)  # type: ignore[arg-type]
+    assist.send_message("TRANSCRIPT", "beep", parameters={"at": datetime.now()})  # type: ignore[dict-item]  # noqa: DTZ005
+    AssistConnection(refusal_close_code=1000)  # type: ignore[arg-type]
+    AssistConnection(authenticate=lambda: True)  # type: ignore[arg-type, misc]
+
+
+def platform_connection(init: WebSocketHookInitializeMessage, reply: str) -> None:
+    platform = PlatformConnection(reply_timeout=5)
+    assert_type(platform.connect(init), str)
+    assert_type(platform.send_audio(bytearray(160)), bytes)
+    event = platform.receive(reply)
+    assert_type(event, PlatformEvent)
+    match event:
+        case StreamAccepted() | StreamRefused() | MessageReceived():
+            assert_type(event.message, CXoneWebSocketMessage)
+        case ProtocolViolation():
+            assert_type(event.reply, str | None)
+        case _:
+            assert_never(event)  # every event is named above
+    platform.send_audio("audio")  # type: ignore[arg-type]
+    platform.connect("{}")  # type: ignore[arg-type]
+    assert_type(connected_pair(), tuple[PlatformConnection, AssistConnection])
+
+
+def assist_messages(init: WebSocketHookInitializeMessage) -> None:
+    assert_type(WebSocketHookInitializeMessage.from_json(b"{}"), WebSocketHookInitializeMessage)
+    assert_type(init.execution_info.contact_id, int | None)
+    assert_type(init.stream_perspective, StreamPerspective | str | None)
+    assert_type(init.app_params, Mapping[str, JsonValue] | str | None)
+    assert_type(build_connected(init, agreed_capabilities=["UTTERANCE_DETECT"]), str)
+    init.format = "STEREO"  # type: ignore[misc]
+    WebSocketHookInitializeMessage(format=8000)  # type: ignore[arg-type]
+    WebSocketHookInitializeMessage.from_json({})  # type: ignore[arg-type]
+
+
+def codec(pcm: bytes) -> None:
+    assert_type(mulaw.encode(pcm), bytes)
+    assert_type(mulaw.decode(memoryview(pcm)), bytes)
+    assert_type(mulaw.deinterleave(pcm), tuple[bytes, bytes])
+    assert_type(mulaw.level(pcm), float)
+    mulaw.decode("text")  # type: ignore[arg-type]
+    mulaw.decode([1, 2])  # type: ignore[arg-type]
+    mulaw.decode_into(pcm, pcm)  # type: ignore[arg-type]
+
+
+def calls(init: WebSocketHookInitializeMessage, stream_id: StreamId, capture: Capture, folder: Path) -> None:
+    assembler = CallAssembler(resume_window=60, place_audio=True)
+    assert_type(assembler.next_deadline(), float | None)
+    for event in assembler.audio(stream_id, b"", 1.0):
+        if isinstance(event, AudioPlaced):
+            assert_type(event.call, Call)
+            assert_type(event.position, int)
+        elif isinstance(event, CallEnded):
+            assert_type(event.reason, CallEndReason)
+    assert_type(assemble([capture], assembler), Iterator[CallEvent])
+    with Recorder(folder) as recorder:
+        assert_type(recorder.stats, RecorderStats)
+        recorder.handle(init)  # type: ignore[arg-type]
+    assert_type(read_wav(folder / "a.wav"), WavAudio)
+    assembler.tick()  # type: ignore[call-arg]
+
+
+def assist_server(folder: Path) -> None:
+    def starts(stream: Stream) -> None:
+        assert_type(stream.contact_id, int | None)
+        assert_type(stream.stats, StreamStats)
+        stream.send_message("TRANSCRIPT", "hello")
+
+    def hears(stream: Stream, payload: bytes, position: int) -> None:
+        stream.close(1000, f"{len(payload)} bytes at {position}")
+
+    def may_come(init: WebSocketHookInitializeMessage, request: Request) -> bool:
+        return request.path == init.authentication_token
+
+    with Recorder(folder) as recorder, Server(authorize=may_come, on_call=recorder.handle) as server:
+        assert_type(server, Server)
+        assert_type(server.url, str)
+        assert_type(server.streams, tuple[Stream, ...])
+    Server(authorize=StaticTokens("token"), on_start=starts, on_audio=hears, on_end=starts)
+    Server(authorize=allow_all, on_audio=starts)  # type: ignore[arg-type]
+    Server(authorize="token")  # type: ignore[arg-type]
+    Server()  # type: ignore[call-arg]
