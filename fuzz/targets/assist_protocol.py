@@ -7,6 +7,7 @@ Each line is a step: its first byte says what happens, the rest is the payload.
 """
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import get_args
 
@@ -90,13 +91,13 @@ class _Streams:
             self.platform.closed(None, "gone")
         else:
             text = payload.decode("utf-8", "replace")
-            says = {
+            says: dict[bytes, Callable[[], str]] = {
                 b"a": self.assist.accept,
                 b"r": lambda: self.assist.reject(text),
                 b"m": lambda: self.assist.send_message("TRANSCRIPT", text),
-            }.get(what, str)
+            }
             with suppress(LocalProtocolError):
-                json.loads(says() or "null")
+                json.loads(says[what]() if what in says else "null")
 
 
 def fuzz_one(data: bytes) -> None:

@@ -11,7 +11,10 @@ from cxone_assist import (
     WebSocketHookInitializeMessage,
 )
 
-RECORDS = [
+Record = (
+    WebSocketHookInitializeMessage | CXoneWebSocketMessage | WebHooksMessagesRequest | AgentAssistUtteranceV1
+)
+RECORDS: list[type[Record]] = [
     WebSocketHookInitializeMessage,
     CXoneWebSocketMessage,
     WebHooksMessagesRequest,
