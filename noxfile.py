@@ -146,11 +146,15 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
-def benchmarks(session: nox.Session) -> None:
-    """How fast the hot paths are, as ratios in one run."""
+def bench(session: nox.Session) -> None:
+    """How fast the hot paths are, as ratios in one run; `-- --full` for the large sizes."""
+    session.install("-e", ".[dev,bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Any bytes into all that reads, for a minute; `-- --seconds 600` for ten."""
     session.install("-e", ".[dev]")
-    session.run("python", "benchmarks/records.py")
-    session.run("python", "benchmarks/imports.py")
-    session.run("python", "benchmarks/state_feed.py")
-    session.run("python", "benchmarks/aggregation.py")
-    session.run("python", "benchmarks/outbox.py")
+    session.run("python", "-m", "pip", "install", "-q", "atheris", success_codes=[0, 1])
+    session.run("python", "-m", "fuzz", *session.posargs)

@@ -1,36 +1,37 @@
-"""A day of 200,000 contacts and 5,000 agents through the aggregator, a plain-dict loop and pandas' groupby.
+"""A day of contacts through the aggregator, beside a plain-dict loop and pandas' groupby.
 
-    python benchmarks/aggregation.py            (--contacts, --agents, --queues, --rounds, --seed)
-
-The records are built beforehand, and their cost is printed apart. The aggregator is run as a connector
-runs it: every 15 minutes the contacts and the agents' time that ended in the interval are added, the
-interval is completed and its report taken. The other two only add up: they keep nothing, check nothing, know
-no duplicates and no late contact, and give no records. pandas is no dependency of the project; where it is
-missing, its lines are left out. Every figure is CPU time, the shortest of the rounds, which take turns.
+The records are the caller's, and made beforehand. The aggregator is run as a connector runs it: every 15
+minutes the contacts and the agents' time that ended in the interval are added, the interval is completed and
+its report taken. The other two only add up: they keep nothing, check nothing, know no duplicates and no late
+contact, and give no records.
 """
 
-import argparse
 import gc
 import sys
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+
+from cxone_wfm.connector.aggregation import IntervalAggregator
+from cxone_wfm.connector.records import AgentTime, Contact
+
+from .rows import Row, Size, Way, against, found
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support import reference_day
 from support.reference_day import QUARTER, Day, RawContact
 
-from cxone_wfm.connector.aggregation import IntervalAggregator
-from cxone_wfm.connector.records import AgentTime, Contact
-
-try:
-    import pandas as pd
-except ImportError:
-    pd = None
-
-MEASURES = ["received", "active", "handled", "abandoned", "handle", "hold", "work", "delay"]
+COMPARED = ("pandas",)
+CONTACTS: dict[Size, tuple[int, int]] = {
+    "tiny": (200, 400),
+    "quick": (5000, 20_000),
+    "full": (50_000, 200_000),
+}
+ROUNDS: dict[Size, int] = {"tiny": 1, "quick": 2, "full": 5}
+CONTACTS_AN_AGENT = 40
+QUEUES = 60
+MEASURES = 8
 
 
 def aggregate_contacts(day: Day, contacts: list[Contact]) -> IntervalAggregator:
@@ -74,7 +75,7 @@ def plain_loop(contacts: list[RawContact]) -> dict[tuple[int, str, str | None], 
     def row(moment: int, queue: str, agent: str | None) -> list[int]:
         key = (moment // QUARTER, queue, agent)
         if key not in sums:
-            sums[key] = [0] * len(MEASURES)
+            sums[key] = [0] * MEASURES
         return sums[key]
 
     for c in contacts:
@@ -95,8 +96,11 @@ def plain_loop(contacts: list[RawContact]) -> dict[tuple[int, str, str | None], 
     return sums
 
 
-def group_by(frame: "pd.DataFrame") -> "list[pd.DataFrame]":
-    """The same sums out of a table that is there already."""
+def group_by(day: Day) -> list[object]:
+    """The same sums with pandas, out of a table that is made of the same tuples."""
+    import pandas as pd  # noqa: PLC0415 - it may not be there
+
+    frame = pd.DataFrame(day.contacts)
     handled = frame[frame["answered"].notna()]
     handled = handled.assign(
         handle=handled["talk"] + handled["hold"], delay=handled["answered"] - handled["arrived"], handled=1
@@ -114,13 +118,6 @@ def group_by(frame: "pd.DataFrame") -> "list[pd.DataFrame]":
     ]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    gc.collect()
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
 def extracts_of(
     day: Day, contacts: list[Contact], spans: list[AgentTime]
 ) -> list[tuple[list[Contact], list[AgentTime]]]:
@@ -133,58 +130,52 @@ def extracts_of(
     return extracts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default in (
-        ("agents", 5000),
-        ("queues", 60),
-        ("contacts", 200_000),
-        ("rounds", 5),
-        ("seed", 1),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    wanted = parser.parse_args()
-    day = reference_day.make_day(
-        agents=wanted.agents, queues=wanted.queues, contacts=wanted.contacts, seed=wanted.seed
-    )
-    contacts: list[Contact] = []
-    spans: list[AgentTime] = []
-    building = seconds(lambda: contacts.extend(map(reference_day.contact_record, day.contacts)))
-    building_spans = seconds(lambda: spans.extend(map(reference_day.span_record, day.spans)))
-    extracts = extracts_of(day, contacts, spans)
-    ways: dict[str, Callable[[], object]] = {
-        "adding": lambda: aggregate_contacts(day, contacts),
-        "contacts": lambda: reports_of(day, aggregate_contacts(day, contacts)),
-        "day": lambda: aggregate_day(day, extracts),
-        "loop": lambda: plain_loop(day.contacts),
-    }
-    if pd is not None:
-        frame = pd.DataFrame(day.contacts)
-        ways["groupby"] = lambda: group_by(frame)
-        ways["frame"] = lambda: group_by(pd.DataFrame(day.contacts))
+def seconds(ways: dict[str, Way], rounds: int, items: int) -> dict[str, float]:
+    """Of the processor's time for an item, the least of the rounds, in which the ways take turns."""
+    gc.collect()
     gc.freeze()  # what was made beforehand is the caller's, and not looked through again in each round
-    rounds = [{way: seconds(work) for way, work in ways.items()} for _ in range(wanted.rounds)]
-    times = {way: min(each[way] for each in rounds) for way in ways}
-    count = len(contacts)
-    print(f"Python {sys.version.split()[0]}; {count} contacts, {len(spans)} spans, {len(day.queues)} queues")
-    print(f"building a contact record, with its datetimes and timedeltas: {building / count * 1e6:.2f} µs")
-    print(f"building a span of agent's time: {building_spans / len(spans) * 1e6:.2f} µs")
-    print(f"adding a contact: {times['adding'] / count * 1e6:.2f} µs")
-    print(f"a contact, added and reported: {times['contacts'] / count * 1e6:.2f} µs")
-    print(f"the day, with agents' time and {len(day.starts)} reports: {times['day']:.2f} s")
-    for way, words in (
-        ("loop", "a plain-dict loop over tuples of whole numbers"),
-        ("groupby", "pandas' groupby over a table that is there already"),
-        ("frame", "pandas' groupby and making the table of tuples"),
-    ):
-        if way not in times:
-            print(f"{words}: left out, pandas is not installed")
-            continue
-        print(
-            f"{words}: {times[way] / count * 1e6:.2f} µs a contact;"
-            f" adding and reporting takes {times['contacts'] / times[way]:.2f} times that"
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            gc.collect()
+            began = time.process_time()
+            way()
+            times[name].append((time.process_time() - began) / items)
+    return {name: min(each) for name, each in times.items()}
+
+
+def day_of(count: int, rounds: int, *, others: bool) -> dict[str, float]:
+    """Seconds a contact for a day of so many contacts."""
+    day = reference_day.make_day(agents=count // CONTACTS_AN_AGENT, queues=QUEUES, contacts=count, seed=1)
+    contacts = [reference_day.contact_record(each) for each in day.contacts]
+    extracts = extracts_of(day, contacts, [reference_day.span_record(each) for each in day.spans])
+    ways: dict[str, Way] = {
+        "added": lambda: aggregate_contacts(day, contacts),
+        "added and reported": lambda: reports_of(day, aggregate_contacts(day, contacts)),
+        "with agents' time": lambda: aggregate_day(day, extracts),
+    }
+    if others:
+        ways["plain-dict loop"] = lambda: plain_loop(day.contacts)
+    if others and found("pandas"):
+        ways["pandas"] = lambda: group_by(day)
+    return seconds(ways, rounds, count)
+
+
+def measure(size: Size) -> list[Row]:
+    """Beside the others, and with several times as many contacts and agents."""
+    few, many = CONTACTS[size]
+    times = day_of(few, ROUNDS[size], others=True)
+    grown = day_of(many, 1 if size == "quick" else ROUNDS[size], others=False)
+    rows = against(
+        times,
+        "added and reported",
+        "contact",
+        f"added and reported, {few:,}",
+        others=("plain-dict loop", "pandas"),
+    )
+    return rows + [
+        Row(
+            name=f"{what}, {many:,}", ours=taken, item="contact", against=f"{few:,} a day", theirs=times[what]
         )
-
-
-if __name__ == "__main__":
-    main()
+        for what, taken in grown.items()
+    ]

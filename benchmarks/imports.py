@@ -1,37 +1,29 @@
-"""What importing the package costs, against importing requests alone.
+"""What importing the packages costs, beside what they stand on: new interpreters, in turns."""
 
-    python benchmarks/imports.py
-
-Each import runs in a new interpreter, in turns; the medians are compared, less an empty interpreter.
-"""
-
-import statistics
 import subprocess
 import sys
-import time
 
-RUNS = 21
-CASES = ("pass", "import requests", "import cxone_wfm")
+from .rows import Row, Size
 
-
-def seconds(code: str) -> float:
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return time.perf_counter() - began
+COMPARED = ()
+ROUNDS: dict[Size, int] = {"tiny": 1, "quick": 3, "full": 21}
+PROGRAM = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
+PAIRS = (("cxone_wfm", "requests"), ("cxone_assist", "attrs, cattrs, json"))
 
 
-def main() -> None:
-    times: dict[str, list[float]] = {case: [] for case in CASES}
-    for _ in range(RUNS):
-        for case in CASES:
-            times[case].append(seconds(case))
-    empty, requests, ours = (statistics.median(times[case]) * 1000 for case in CASES)
-    print(f"Python {sys.version.split()[0]}, median of {RUNS}, milliseconds of the whole process")
-    print(f"{'an empty interpreter':<24} {empty:6.1f}")
-    print(f"{'import requests':<24} {requests:6.1f}")
-    print(f"{'import cxone_wfm':<24} {ours:6.1f}   {ours / requests:.2f} x import requests")
-    print(f"less the empty one: {(ours - empty) / (requests - empty):.2f} x import requests")
+def seconds(modules: str) -> float:
+    """The processor's time for it in a new interpreter."""
+    command = [sys.executable, "-c", PROGRAM.format(modules)]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
-if __name__ == "__main__":
-    main()
+def measure(size: Size) -> list[Row]:
+    """A row for each package."""
+    rows = []
+    for ours, theirs in PAIRS:
+        seconds(ours)  # the byte code is compiled once, outside the figures
+        times = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS[size])]
+        mine, other = (min(column) for column in zip(*times, strict=True))
+        name, against = f"import {ours}", f"import {theirs}"
+        rows.append(Row(name=name, ours=mine, item="import", against=against, theirs=other))
+    return rows

@@ -160,8 +160,8 @@ def dump(value: object) -> str:
 def _read_integer(raw: object) -> object:
     if isinstance(raw, float) and raw.is_integer() and abs(raw) <= _LARGEST_EXACT_FLOAT:
         number: object = int(raw)
-    elif isinstance(raw, str) and _INTEGER.fullmatch(raw.strip()):
-        number = int(raw)
+    elif isinstance(raw, str) and _INTEGER.fullmatch(digits := raw.strip()):
+        number = int(digits)  # of the stripped text: int() knows fewer kinds of white space than strip()
     else:
         number = raw
     return number if _is_integer(number) else UNREADABLE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
@@ -226,8 +227,10 @@ def _read_header(line: bytes) -> float:
     try:
         header = json.loads(line)
         version, started = header["cxcap"], float(header["started"])
-    except (ValueError, TypeError, KeyError):
-        raise ValueError("the file is no capture: its first line is not the header of one") from None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        version, started = None, math.nan
+    if not math.isfinite(started):
+        raise ValueError("the file is no capture: its first line is not the header of one")
     if version != _VERSION:
         raise ValueError(f"the capture has version {version!r}; this reads version {_VERSION}")
     return started

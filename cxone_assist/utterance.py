@@ -134,6 +134,7 @@ OnUtterance: TypeAlias = "Callable[[WebHooksMessagesRequest], object]"
 MAX_BODY: Final = 256 * 1024
 """Bytes of the largest body that is read by default. Ours; the vendor states no limit."""
 
+_MAX_DIGITS: Final = 18  # of a length; int() itself refuses some thousands
 _CHARSETS = frozenset(
     {"utf-8", "utf8", "us-ascii", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "windows-1252"}
 )
@@ -268,7 +269,7 @@ def _body(environ: WSGIEnvironment, max_body: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
     if not declared and environ.get("wsgi.input_terminated"):  # a chunked body
         length = None
-    elif declared.isascii() and declared.isdigit():
+    elif declared.isascii() and declared.isdigit() and len(declared) <= _MAX_DIGITS:
         length = int(declared)
     else:
         raise _Refusal("400 Bad Request", "the request has no valid Content-Length")

@@ -7,6 +7,7 @@ paths of the ASC Manager, the size of a request, the period of the heartbeat, al
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -25,7 +26,7 @@ TokenRequestShape = Literal["nested", "flat"]
 _SHAPES = ("nested", "flat")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _METHODS = ("GET", "POST", "PUT", "PATCH")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*(\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 
 
@@ -238,19 +239,24 @@ def _revealed(value: object) -> object:
 
 
 def _exists(path: object) -> bool:
-    return isinstance(path, str) and path != "" and Path(path).exists()
+    try:
+        return isinstance(path, str) and path != "" and Path(path).exists()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
 def _split(url: object) -> SplitResult | None:
-    """The parts of a URL, or None. `urlsplit` alone drops line breaks and the like in silence."""
+    """The parts of a URL, or None. `urlsplit` alone lets line breaks and text after a bracket pass."""
     if not isinstance(url, str) or not url.isprintable() or " " in url:
         return None
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = parts.hostname or "", parts.port
+        if ":" in host:
+            IPv6Address(host)
     except ValueError:
         return None
-    return parts if host and _HOST.fullmatch(host) else None
+    return parts if _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]) else None
 
 
 def _url_problems(name: str, url: str) -> list[str]:

@@ -214,7 +214,7 @@ class _Reader:
             interval.next()  # there is none after the last of the year 9999, and so that one has no end
         except _UnclearTimeError as error:
             self._fault(place, f"{describe(text)}, {error}", error.expected)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, re.error) as error:  # the last: a directive that stands twice
             reason = str(error).partition(";")[0]  # what follows is advice for programs
             self._fault(place, describe(text), f"the start of an interval: {reason}")
         else:

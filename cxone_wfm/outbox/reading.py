@@ -104,7 +104,7 @@ def _owner(text: bytes) -> Owner:
     try:
         told = json.loads(text)
         return Owner(int(told["pid"]), str(told["host"]), float(told["since"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Owner(None, None, None)
 
 

@@ -114,6 +114,10 @@ def test_a_capture_that_was_cut_off_is_read_as_far_as_it_goes(cut):
         b'{"cxcap":1}\n',
         b'{"cxcap":1,"started":null}\n',
         b'{"cxcap":2,"started":0}\n',
+        b'{"cxcap":1,"started":Infinity}\n',
+        b'{"cxcap":1,"started":NaN}\n',
+        b'{"cxcap":1,"started":' + b"9" * 400 + b"}\n",
+        b'{"cxcap":1,"started":' + b"[" * 4000 + b"\n",
     ],
 )
 def test_what_is_no_capture_is_refused(content):

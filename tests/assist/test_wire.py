@@ -48,6 +48,12 @@ def test_a_value_that_a_field_cannot_hold_is_kept_aside_and_named(key, value, wa
     assert json.loads(init.to_json())[key] == value
 
 
+@pytest.mark.parametrize("space", ["", " ", "\t\n", "\x1c", "\x1f", "\x85", "\u2003"])
+def test_a_number_as_text_may_have_any_white_space_around_it(space):
+    init = _wire.read(WebSocketHookInitializeMessage, {"minimumVersion": f"{space}-1{space}"}, [])
+    assert init.minimum_version == -1
+
+
 @pytest.mark.parametrize("sent", [{"a": 1}, '{"a": 1}'])
 def test_consumer_meta_data_is_an_object_or_its_text(sent):
     init = _wire.read(WebSocketHookInitializeMessage, {"systemTelemetryData": {"consumerMetaData": sent}}, [])

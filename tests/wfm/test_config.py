@@ -106,6 +106,10 @@ def test_https_anywhere_and_http_to_this_machine_are_taken(url):
         "https://host:port",
         "https://host:99999",
         "https://[::1",
+        "https://[::1]x",
+        "https://[::1]x:443",
+        "https://[::::]",
+        "https://.host.example",
         "https://ho st",
         "https://höst.example",
         "https://host.example\n",
@@ -266,7 +270,7 @@ def test_a_ca_bundle_must_be_there(tmp_path):
     trustme.CA().cert_pem.write_to_path(str(there))
     assert config(ca_bundle=str(there)).ca_bundle == str(there)
     assert config(ca_bundle=str(tmp_path)).ca_bundle == str(tmp_path)
-    for wrong in (str(tmp_path / "none.pem"), False, ""):
+    for wrong in (str(tmp_path / "none.pem"), str(tmp_path / ("x" * 300)), "\0", False, ""):
         assert problems(ca_bundle=wrong) == [f"ca_bundle: there is no file {wrong!r}"]
 
 

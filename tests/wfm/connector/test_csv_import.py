@@ -239,6 +239,11 @@ def test_a_time_without_a_zone_needs_one():
     assert one(read(text.replace("06:15", "06:15+0530"), **with_offset)).report.start_date.hour == 0
 
 
+def test_a_format_that_no_time_can_have_is_told_with_the_line():
+    (fault,) = faults(HEADER + LINE, **interval(format="%d.%m.%Y %H:%M %Y"))
+    assert fault.startswith("line 2, column Date, Time: found '17.04.2024 06:15', expected the start of")
+
+
 # --- faults ------------------------------------------------------------------------------------------
 
 

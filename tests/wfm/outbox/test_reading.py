@@ -217,7 +217,14 @@ def test_who_looks_is_not_taken_for_the_owner_and_keeps_nothing(path: str) -> No
     SqliteStore(path, ballast_bytes=0).close()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"pid": "x", "host": "h", "since": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[]", '{"pid": "x", "host": "h", "since": 1}', "[" * 4000),
+        '{"pid": Infinity, "host": "h", "since": 1}',
+        '{"pid": 1, "host": "h", "since": %s}' % ("9" * 400),
+    ],
+)
 def test_an_owner_whose_lock_file_does_not_tell_is_an_owner(store: SqliteStore, path: str, text: str) -> None:
     Path(f"{path}.lock").write_text(text, encoding="utf-8")
     assert owner_of(path) == Owner(None, None, None)
