@@ -148,7 +148,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """How fast the hot paths are, as ratios in one run; `-- --full` for the large sizes."""
-    session.install("-e", ".[dev,bench]")
+    session.install("-e", ".[dev]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

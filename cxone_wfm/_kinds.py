@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, TypeVar, overload
 
 from attrs import define
 
@@ -18,6 +18,8 @@ from .errors import Fault
 from .secrets import Secret
 
 UTC = timezone.utc
+Row = TypeVar("Row")
+
 MAX_COUNT = 2**31 - 1
 MAX_EXACT = 2**53
 """The largest whole number that a double holds exactly: readers of JSON may round beyond it."""
@@ -136,6 +138,10 @@ def to_milliseconds(value: int | timedelta) -> int:
     return value // timedelta(milliseconds=1) if isinstance(value, timedelta) else value
 
 
+@overload
+def as_tuple(rows: None) -> None: ...
+@overload
+def as_tuple(rows: Iterable[Row]) -> tuple[Row, ...]: ...
 def as_tuple(rows: object) -> object:
     """Rows as a tuple, so that a record cannot be changed later; what is no row list as it came."""
     if isinstance(rows, (str, bytes, bytearray, Mapping)):

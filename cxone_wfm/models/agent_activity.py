@@ -30,7 +30,7 @@ class AgentActivity(Record):
 
 
 # A converter for each kind of row: type checkers read the argument's type off it.
-def _activities(rows: Iterable[AgentActivity]) -> object:
+def _activities(rows: Iterable[AgentActivity]) -> tuple[AgentActivity, ...]:
     return as_tuple(rows)
 
 
@@ -45,7 +45,7 @@ class AgentActivityData(Record):
     agent_activity: tuple[AgentActivity, ...] = field(converter=_activities)
 
 
-def _agents(rows: Iterable[AgentActivityData]) -> object:
+def _agents(rows: Iterable[AgentActivityData]) -> tuple[AgentActivityData, ...]:
     return as_tuple(rows)
 
 

@@ -26,7 +26,7 @@ class AgentState(Record):
 
 
 # A converter of its own: type checkers read the argument's type off it.
-def _states(rows: Iterable[AgentState]) -> object:
+def _states(rows: Iterable[AgentState]) -> tuple[AgentState, ...]:
     return as_tuple(rows)
 
 

@@ -109,17 +109,17 @@ class AgentSystemPerformanceReport(Record):
 
 
 # One converter for each kind of row: type checkers read the argument's type off it.
-def _queues(rows: Iterable[QueueReport] | None) -> object:
+def _queues(rows: Iterable[QueueReport] | None) -> tuple[QueueReport, ...] | None:
     return as_tuple(rows)
 
 
-def _agent_queues(rows: Iterable[AgentQueueReport] | None) -> object:
+def _agent_queues(rows: Iterable[AgentQueueReport] | None) -> tuple[AgentQueueReport, ...] | None:
     return as_tuple(rows)
 
 
 def _performances(
     rows: Iterable[AgentSystemPerformanceReport] | None,
-) -> object:
+) -> tuple[AgentSystemPerformanceReport, ...] | None:
     return as_tuple(rows)
 
 

@@ -1,8 +1,7 @@
 """What a user's editor sees of both packages: read by mypy and pyright, never run.
 
 `assert_type` says what a name is. A line that must be an error is marked with mypy's code of the error: both
-complain of a mark that is not needed, so each of them is a promise as well. A mark of pyright's is on a line
-that should be none: it takes no list or generator for a tuple of rows, though a record does.
+complain of a mark that is not needed, so each of them is a promise as well.
 """
 
 import threading
@@ -209,12 +208,12 @@ def activity(wfm: WfmClient, now: datetime) -> None:
     ]
     AgentActivity(state="TALKING", start_time=now, duration=1.5)  # type: ignore[arg-type]
     assert_type(activities[0].duration, int)
-    agents = [AgentActivityData(agent_value="967385", agent_activity=activities)]  # pyright: ignore[reportArgumentType]
+    agents = [AgentActivityData(agent_value="967385", agent_activity=activities)]
     report = AgentActivityReport(
         acd_type="Generic_LiveVox",
         start_date=now,
         end_date=now + timedelta(minutes=15),
-        report_data=agents,  # pyright: ignore[reportArgumentType]
+        report_data=agents,
     )
     assert_type(report.report_data, tuple[AgentActivityData, ...])
     assert_type(report.report_data[0].agent_activity, tuple[AgentActivity, ...])
@@ -235,9 +234,9 @@ def historical(wfm: WfmClient, now: datetime) -> None:
     QueueReport(queue_value="8057", contacts_received=1.5)  # type: ignore[arg-type]
     QueueReport(queue_value="8057", handled_time=276)  # type: ignore[call-arg]
     data = HistoricalReportData(
-        queue_report=[queue],  # pyright: ignore[reportArgumentType]
+        queue_report=[queue],
         agent_queue_report=(AgentQueueReport(queue_value="8057", agent_value="967385", handled_time=276),),
-        agent_system_performance_report=(  # pyright: ignore[reportArgumentType]
+        agent_system_performance_report=(
             AgentSystemPerformanceReport(agent_value=agent, login_time=900) for agent in ("1", "2")
         ),
     )
