@@ -7,7 +7,7 @@ endpoint and then ours, so that whatever else the machine does meets both. Print
 and late, delivery times, memory, and the processor time for a frame, which is the steadiest figure on a
 busy machine; then the ratio of the two. ``--ceiling 100`` also adds 100 streams at a time to each until
 a frame is lost or late. ``--record`` has ours record every stream. Both endpoints make full garbage
-collections rare: see docs/assist-server.md.
+collections rare: see docs/how-to/assist-server.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ..connector.linting import RULES, Finding, Rule
 from ._positions import Position
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-_DOCUMENTATION = "https://github.com/cxone-wfm-sdk/cxone-wfm-sdk/blob/main/docs/lint.md"
+_DOCUMENTATION = "https://github.com/cxone-wfm-sdk/cxone-wfm-sdk/blob/main/docs/reference/lint.md"
 _NUMBERS = {rule.id: number for number, rule in enumerate(RULES)}
 
 

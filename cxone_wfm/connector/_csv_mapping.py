@@ -45,7 +45,10 @@ class Column:
 
 @frozen(kw_only=True)
 class CsvMapping:
-    """What the columns of one CSV export mean; read from JSON. `docs/connector-import.md` shows the file."""
+    """What the columns of one CSV export mean; read from JSON.
+
+    `docs/how-to/connector-import.md` shows the file.
+    """
 
     acd_type: str
     rows: str

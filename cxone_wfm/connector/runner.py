@@ -39,7 +39,7 @@ class Connector:
     what was missed meanwhile is made up for, as far back as `reach`. Without the file, the connector
     begins with the interval that is going on.
 
-    `docs/connector.md` draws all this and says what happens to whom when something fails.
+    `docs/tutorials/connector.md` draws all this and says what happens to whom when something fails.
 
     Raises `ConfigurationError` where the file is another's or damaged, or cannot be written.
     """
