@@ -1,5 +1,6 @@
 """What `Connector` promises: each thing at its time, nothing twice, nothing lost, no zeros for a failure."""
 
+import _thread
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 from support.fake_acd import SETTINGS, START, FakeAcd, FakeConnectorClock
-from support.threads import Background, Gate
+from support.threads import PATIENCE, Background, Gate
 
 from cxone_wfm import (
     ConfigurationError,
@@ -907,6 +908,57 @@ def test_ctrl_c_without_a_handler_ends_the_work_as_well(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         connector.run(CtrlC())
     assert [t for t in threading.enumerate() if t.name == "cxone-wfm-connector"] == []
+
+
+def already_set():
+    event = threading.Event()
+    event.set()
+    return event
+
+
+def run_until_ctrl_c(connector, is_time):
+    """Run the connector in this thread, the main one, and interrupt it when it is time."""
+
+    def interrupt():
+        is_time()
+        _thread.interrupt_main()
+
+    interrupting = Background(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        connector.run(threading.Event())
+    assert interrupting.outcome() is None
+
+
+def test_ctrl_c_in_the_middle_of_a_call_gives_the_call_up_and_nothing_follows(tmp_path):
+    clock, gate = FakeConnectorClock(), Gate()
+    taken = Taken(clock)
+    taken.fails = lambda what: gate() if what == "states" else None
+    connector = Connector(FakeAcd(clock), taken.sender, SLOW, progress=tmp_path / "p", clock=clock)
+    before = (tmp_path / "p").read_bytes()
+    run_until_ctrl_c(connector, gate.wait_until_reached)
+    with pytest.raises(RuntimeError, match="make a new one"):
+        connector.run(already_set())
+    gate.open()
+    for thread in threading.enumerate():
+        if thread.name == "cxone-wfm-connector":
+            thread.join(10)
+    assert (tmp_path / "p").read_bytes() == before
+    assert taken.reports == []
+
+
+def test_ctrl_c_while_nothing_is_due_ends_the_thread_and_it_can_be_run_again(tmp_path):
+    class Idle(FakeConnectorClock):
+        waits = threading.Event()
+
+        def wait(self, stop, seconds):
+            self.waits.set()
+            assert stop.wait(PATIENCE)
+
+    clock = Idle()
+    connector = Connector(FakeAcd(clock), Taken(clock).sender, SLOW, progress=tmp_path / "p", clock=clock)
+    run_until_ctrl_c(connector, lambda: clock.waits.wait(PATIENCE))
+    assert [t for t in threading.enumerate() if t.name == "cxone-wfm-connector"] == []
+    connector.run(already_set())
 
 
 def test_with_the_machines_clock_it_works_as_well(tmp_path):
