@@ -95,7 +95,7 @@ def _read_instant(value: object) -> object:
 
     try:
         return to_instant(isoparse(value))
-    except ValueError:
+    except (ValueError, OverflowError):  # no time; one after the year 9999, such as 24:00 on its last day
         return value
 
 

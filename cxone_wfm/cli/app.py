@@ -144,7 +144,7 @@ def send(
 def _usage_error(option: str) -> Iterator[None]:
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # a time may be beyond the year 9999
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 

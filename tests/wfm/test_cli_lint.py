@@ -361,6 +361,7 @@ def test_media_are_told_for_all_queues_or_for_each():
         ["--media", "deferrable", "--media", "9=outbound"],
         ["--now", "noon"],
         ["--now", "2024-04-17T10:00:00"],
+        ["--now", "9999-12-31T24:00Z"],
         ["--preset", "aspect"],
         ["--format", "xml"],
         ["--fail-on", "fatal"],
