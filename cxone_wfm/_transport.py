@@ -118,13 +118,15 @@ class HttpTransport:
 
     def send(self, request: Request, *, connect: float, read: float, deadline: float) -> Response:
         """Send the request once and give the answer, whatever its status is."""
-        if self._adapter is None:
+        adapter = self._adapter  # once: another thread may close it meanwhile
+        if adapter is None:
             raise RuntimeError("this client is closed; make a new one")
         budget = Budget(self._clock.monotonic, deadline, read)
-        if budget.left() <= 0:
+        left = budget.left()  # once: it must not turn negative between the check and its use
+        if left <= 0:
             raise NotSentError("the call's total time was over before the request could leave")
         with budget_of_this_thread(budget):
-            answer = self._exchange(self._adapter, request, min(connect, budget.left()), budget)
+            answer = self._exchange(adapter, request, min(connect, left), budget)
         if isinstance(answer, TransportError):
             raise answer  # here, not where it was found: the libraries' exceptions and frames hold the token
         return answer
