@@ -325,6 +325,13 @@ def test_an_interval_that_fails_does_not_hold_up_the_others(tmp_path):
     assert health.without_data == (FIRST,)
 
 
+@pytest.mark.parametrize("method", ["contacts", "agent_time"])
+def test_what_is_wrong_with_what_a_method_gave_is_told_of_that_method(world, method):
+    setattr(world.acd, method, lambda interval: ["no record"])
+    with pytest.raises(NoDataError, match=rf"{method}\(\) of the source failed with AttributeError"):
+        extract(world.acd, FIRST, SLOW.aggregator())
+
+
 def test_what_a_failed_extract_gave_before_it_failed_does_not_count(world):
     calls = []
 
@@ -451,14 +458,15 @@ def test_what_was_delivered_before_the_error_is_not_sent_again(world):
     assert world.run(milliseconds=1).unsent_states == 1
 
 
-def test_a_server_that_asks_for_time_gets_it(world):
+@pytest.mark.parametrize("seconds", [600.0, 600])
+def test_a_server_that_asks_for_time_gets_it(world, seconds):
     asked = []
 
     def fails(what):
         if what == "states":
             asked.append(world.clock.monotonic())
             error = RateLimitedError("slow down", 429)
-            error.retry_after = 600.0
+            error.retry_after = seconds
             raise error
 
     world.taken.fails = fails
