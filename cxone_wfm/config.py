@@ -285,10 +285,8 @@ def _choice_problems(config: WfmConfig) -> list[str]:
         found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
     if not _is_flag(config.lists_applied_in_order):
         found.append("lists_applied_in_order must be True or False")
-    if config.ca_bundle is not None and not _exists(config.ca_bundle):
-        found.append(f"ca_bundle: there is no file {config.ca_bundle!r}")
-    elif config.ca_bundle is not None and not _holds_certificates(config.ca_bundle):
-        found.append(f"ca_bundle: {config.ca_bundle!r} holds no certificates in PEM form")
+    if config.ca_bundle is not None:
+        found += _ca_bundle_problems(config.ca_bundle)
     if config.proxy is not None:
         parts = _split(_revealed(config.proxy))
         if parts is None or parts.scheme != "http":
@@ -300,16 +298,19 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _holds_certificates(path: str) -> bool:
+def _ca_bundle_problems(path: str) -> list[str]:
     import ssl  # here, for it is slow to import  # noqa: PLC0415
 
-    if Path(path).is_dir():
-        return True  # looked up by name when they are needed
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except (OSError, ValueError):
-        return False
-    return True
+        if not _exists(path):
+            return [f"ca_bundle: there is no file {path!r}"]
+        if not Path(path).is_dir():  # what is in a folder is looked up by name when it is needed
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (ssl.SSLError, ValueError):
+        return [f"ca_bundle: {path!r} holds no certificates in PEM form"]
+    except OSError as error:
+        return [f"ca_bundle: {path!r} cannot be read: {error.strerror}"]
+    return []
 
 
 def _group_problems(config: WfmConfig) -> list[str]:
