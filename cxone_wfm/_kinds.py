@@ -143,11 +143,6 @@ def as_tuple(rows: object) -> object:
     return tuple(rows) if isinstance(rows, Iterable) else rows
 
 
-def to_secret(value: str | Secret) -> Secret:
-    """A text as a `Secret`; a `Secret` as it came."""
-    return Secret(value) if isinstance(value, str) else value
-
-
 def read_only(items: Mapping[str, object]) -> Mapping[str, object]:
     """A copy that cannot be changed; what is no mapping as it came."""
     try:
@@ -225,7 +220,7 @@ def _describe_text(text: str) -> str:
         return f"text of {len(text)} characters with a lone surrogate"
     if len(text) > _SHOWN:
         return f"text of {len(text)} characters{'' if text.isascii() else ', not all ASCII'}"
-    return ascii(text[:])
+    return ascii(text[:])  # a plain str also of a subclass, whose own repr() is somebody else's
 
 
 def describe_type(value: object) -> str:

@@ -15,11 +15,12 @@ import attrs
 from attrs import field, frozen
 
 from .errors import ConfigurationError
-from .secrets import Secret
+from .secrets import Secret, to_secret, to_secret_or_none
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 512 * 1024
 LONGEST_SECONDS = 24 * 3600
+"""The longest time that a setting may name: a day. More is a slip of the unit."""
 
 TokenRequestShape = Literal["nested", "flat"]
 _SHAPES = ("nested", "flat")
@@ -88,14 +89,6 @@ class RetryPolicy:
     longest_wait: float = 60.0
 
 
-def _secret(value: str | Secret) -> Secret:
-    return Secret(value) if isinstance(value, str) else value
-
-
-def _secret_or_none(value: str | Secret | None) -> Secret | None:
-    return None if value is None else _secret(value)
-
-
 def _base(url: str) -> str:
     try:
         return str.rstrip(url, "/")
@@ -125,8 +118,8 @@ class WfmConfig:
 
     base_url: str = field(converter=_base)
     tenant_name: str
-    access_key_id: Secret = field(converter=_secret)
-    access_key_secret: Secret = field(converter=_secret)
+    access_key_id: Secret = field(converter=to_secret)
+    access_key_secret: Secret = field(converter=to_secret)
     auth_url: str | None = field(default=None, converter=_base_or_none)
     token_request: TokenRequestShape = "nested"  # noqa: S105 - the shape of a request
     endpoints: Endpoints = Endpoints()
@@ -137,7 +130,7 @@ class WfmConfig:
     lists_applied_in_order: bool = False
     heartbeat_interval: float = 30.0
     ca_bundle: str | None = None
-    proxy: Secret | None = field(default=None, converter=_secret_or_none)
+    proxy: Secret | None = field(default=None, converter=to_secret_or_none)
 
     def __attrs_post_init__(self) -> None:
         problems = [
