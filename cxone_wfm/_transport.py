@@ -18,7 +18,9 @@ from .config import WfmConfig
 from .errors import CertificateError, NotSentError, OutcomeUnknownError, TransportError
 
 MAX_RESPONSE_BYTES = 1024 * 1024
+"""The longest body of an answer that is read; of a longer one this much (our choice)."""
 MAX_CONNECTIONS = 64
+"""How many connections to one host are kept open for the next request (our choice)."""
 _CHUNK = 64 * 1024
 _BODILESS = (204, 304)
 
@@ -117,7 +119,10 @@ class HttpTransport:
             self._adapter = None
 
     def send(self, request: Request, *, connect: float, read: float, deadline: float) -> Response:
-        """Send the request once and give the answer, whatever its status is."""
+        """Send the request once and give the answer, whatever its status is.
+
+        Raises a `TransportError` where no whole answer came, RuntimeError after `close()`.
+        """
         adapter = self._adapter  # once: another thread may close it meanwhile
         if adapter is None:
             raise RuntimeError("this client is closed; make a new one")

@@ -120,9 +120,7 @@ def _agent_queues(rows: Iterable[AgentQueueReport] | None) -> object:
     return as_tuple(rows)
 
 
-def _performances(
-    rows: Iterable[AgentSystemPerformanceReport] | None,
-) -> object:
+def _performances(rows: Iterable[AgentSystemPerformanceReport] | None) -> object:
     return as_tuple(rows)
 
 
