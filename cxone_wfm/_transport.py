@@ -114,9 +114,9 @@ class HttpTransport:
 
     def close(self) -> None:
         """Let go of the connections. Sending afterwards is an error."""
-        if self._adapter is not None:
-            self._adapter.close()
-            self._adapter = None
+        adapter, self._adapter = self._adapter, None  # first, so that no other thread begins with it
+        if adapter is not None:
+            adapter.close()
 
     def send(self, request: Request, *, connect: float, read: float, deadline: float) -> Response:
         """Send the request once and give the answer, whatever its status is.

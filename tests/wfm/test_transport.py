@@ -353,6 +353,20 @@ def test_a_total_time_that_ends_while_a_request_begins_leaves_no_doubt_that_it_w
     transport.close()
 
 
+def test_what_is_sent_while_the_connections_close_finds_them_closed(monkeypatch):
+    transport = HttpTransport(fake_config(), SystemClock())
+    refused = []
+
+    def send_meanwhile(adapter):
+        with pytest.raises(RuntimeError, match="closed; make a new one"):
+            send(transport, "http://127.0.0.1:1")
+        refused.append(adapter)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "close", send_meanwhile)
+    transport.close()
+    assert len(refused) == 1
+
+
 def test_sending_after_closing_is_an_error_that_says_so():
     transport = HttpTransport(fake_config(), SystemClock())
     transport.close()
