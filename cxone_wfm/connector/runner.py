@@ -55,7 +55,7 @@ class Connector:
     ) -> None:
         self._settings = settings
         self._sender = sender
-        self._path = Path(progress)
+        self._path = Path(progress).absolute()  # a daemon may change its folder later
         self._clock: ConnectorClock = SystemConnectorClock() if clock is None else clock
         now = self._clock.now()
         known = load(self._path, "connector") or Progress(

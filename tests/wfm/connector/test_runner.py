@@ -713,6 +713,20 @@ def test_with_a_progress_file_of_another_acd_nothing_begins(world):
     assert "is of the acd_type Generic_Fake, and the settings say Other" in str(caught.value)
 
 
+def test_the_progress_stays_in_its_file_when_the_program_changes_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path / "first")
+    clock = FakeConnectorClock()
+    connector = Connector(FakeAcd(clock), Taken(clock).sender, SLOW, progress="p", clock=clock)
+    before = Path("p").read_bytes()
+    monkeypatch.chdir(tmp_path / "later")
+    clock.advance(60)
+    connector.step()
+    assert list(Path().iterdir()) == []
+    assert (tmp_path / "first" / "p").read_bytes() != before
+
+
 def test_a_progress_file_that_cannot_be_written_is_told_at_the_start(tmp_path, world):
     with pytest.raises(ConfigurationError, match="cannot be written"):
         Connector(
