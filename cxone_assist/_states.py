@@ -2,7 +2,7 @@
 
 A table gives for each state and input either the next state, or the fault of the peer
 that sent the input, which leaves the state as it is. An input that is missing from a
-row is a call that our own caller may not make there. ``docs/assist-protocol.md`` shows
+row is a call that our own caller may not make there. ``docs/explanation/assist-protocol.md`` shows
 both tables as diagrams, drawn from here.
 """
 

@@ -6,7 +6,7 @@ container (vendor page). PCM here is signed 16-bit, little-endian on every host.
 The reference is ITU-T G.711 as coded in the G.191 tool library: it quantises the
 one's complement of a negative sample. Python's former ``audioop`` quantised the
 two's complement of a sample shifted to 14 bits, and differs on 508 negative
-samples, each by one code; ``docs/mulaw.md`` says which.
+samples, each by one code; ``docs/reference/mulaw.md`` says which.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class AssistConnection(Connection):
     def send_message(self, message_type: str, message: str, *, parameters: JsonValue = None) -> str:
         """Return the MESSAGE text to send on an accepted stream.
 
-        CXone shows nothing of it to the agent by itself; see ``docs/assist-protocol.md``.
+        CXone shows nothing of it to the agent by itself; see ``docs/explanation/assist-protocol.md``.
 
         Raises:
             LocalProtocolError: the stream is not accepted or has ended, or the parameters

@@ -10,7 +10,9 @@ from .errors import Fault, ValidationError
 Default = Callable[[object], object]
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""The longest text that is read, in bytes, or in characters where it is a `str` (our choice)."""
 MAX_NESTING = 64
+"""How many lists and objects may be inside one another (our choice)."""
 _MAX_DOUBLE = sys.float_info.max
 
 
@@ -34,16 +36,17 @@ def _refuse(record: str, found: str, expected: str) -> ValidationError:
     return ValidationError(record, [Fault("$", found, expected)])
 
 
-def parse(text: str | bytes | bytearray, record: str, limit: int = MAX_DOCUMENT_BYTES) -> object:
+def parse(text: str | bytes | bytearray, record: str) -> object:
     """The JSON value that the text holds. `record` names what is read, for the error.
 
     A byte order mark is skipped. NaN and Infinity are read, for the record to refuse at their place.
 
-    Raises `ValidationError` where it is not JSON, not UTF-8, longer than `limit` bytes or
-    characters, or nested beyond what can be read.
+    Raises `ValidationError` where it is not JSON, not UTF-8, longer than `MAX_DOCUMENT_BYTES`, or
+    nested beyond what can be read.
     """
-    if len(text) > limit:
-        raise _refuse(record, f"a document of {len(text)} bytes", f"at most {limit} bytes")
+    if len(text) > MAX_DOCUMENT_BYTES:
+        unit = "characters" if isinstance(text, str) else "bytes"
+        raise _refuse(record, f"a document of {len(text)} {unit}", f"at most {MAX_DOCUMENT_BYTES} {unit}")
     try:
         plain = text if isinstance(text, str) else text.decode()
         return json.loads(plain.removeprefix("\ufeff"), object_pairs_hook=_object)

@@ -97,7 +97,7 @@ def _read_instant(value: object) -> object:
 
     try:
         return to_instant(isoparse(value))
-    except ValueError:
+    except (ValueError, OverflowError):  # no time; one after the year 9999, such as 24:00 on its last day
         return value
 
 
@@ -147,11 +147,6 @@ def as_tuple(rows: object) -> object:
     if isinstance(rows, (str, bytes, bytearray, Mapping)):
         return rows
     return tuple(rows) if isinstance(rows, Iterable) else rows
-
-
-def to_secret(value: str | Secret) -> Secret:
-    """A text as a `Secret`; a `Secret` as it came."""
-    return Secret(value) if isinstance(value, str) else value
 
 
 def read_only(items: Mapping[str, object]) -> Mapping[str, object]:
@@ -231,7 +226,7 @@ def _describe_text(text: str) -> str:
         return f"text of {len(text)} characters with a lone surrogate"
     if len(text) > _SHOWN:
         return f"text of {len(text)} characters{'' if text.isascii() else ', not all ASCII'}"
-    return ascii(text[:])
+    return ascii(text[:])  # a plain str also of a subclass, whose own repr() is somebody else's
 
 
 def describe_type(value: object) -> str:

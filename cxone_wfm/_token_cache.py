@@ -33,9 +33,11 @@ from .secrets import Secret
 
 ADVISORY_SECONDS, ADVISORY_PART = 300.0, 0.25
 MANDATORY_SECONDS, MANDATORY_PART = 60.0, 0.10
+"""How long before the token's end a window begins: seconds, or that part of its life if less (our choice)."""
 SHORTEST_LIFE, LONGEST_LIFE = 30.0, 24 * 3600.0
+"""Seconds, our choice. A life that is shorter or longer is not believed: it is taken as this one."""
 FIRST_REJECTION, LONGEST_REJECTION = 30.0, 300.0
-"""Seconds, all our choice. A refused access key is not tried again for the rejection time, which doubles."""
+"""Seconds, our choice. A refused access key is not tried again for the rejection time, which doubles."""
 BACKOFF = RetryPolicy(first_wait=2.0, longest_wait=30.0)
 """How long after a failure the next try to renew the token is made (our choice).
 
@@ -273,9 +275,8 @@ class TokenCache:
                 self._renew_not_before = now + wait
                 if token is not None and now < token.expires_at and _retry_after(kept) is None:
                     wait = min(wait, token.expires_at - now)  # then a login is due, which may well work
-            passing = (
-                isinstance(kept, ServerError) and kept.retry_after is None
-            )  # its own retries have waited
+            # Its own retries have waited.
+            passing = isinstance(kept, ServerError) and kept.retry_after is None
             if answer is not None and not passing and now + wait >= self._answer_stands_until:
                 self._answer, self._answer_stands_until = answer, now + wait
             return token

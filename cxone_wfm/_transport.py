@@ -18,7 +18,9 @@ from .config import WfmConfig
 from .errors import CertificateError, NotSentError, OutcomeUnknownError, TransportError
 
 MAX_RESPONSE_BYTES = 1024 * 1024
+"""The longest body of an answer that is read; of a longer one this much (our choice)."""
 MAX_CONNECTIONS = 64
+"""How many connections to one host are kept open for the next request (our choice)."""
 _CHUNK = 64 * 1024
 _BODILESS = (204, 304)
 
@@ -112,19 +114,24 @@ class HttpTransport:
 
     def close(self) -> None:
         """Let go of the connections. Sending afterwards is an error."""
-        if self._adapter is not None:
-            self._adapter.close()
-            self._adapter = None
+        adapter, self._adapter = self._adapter, None  # first, so that no other thread begins with it
+        if adapter is not None:
+            adapter.close()
 
     def send(self, request: Request, *, connect: float, read: float, deadline: float) -> Response:
-        """Send the request once and give the answer, whatever its status is."""
-        if self._adapter is None:
+        """Send the request once and give the answer, whatever its status is.
+
+        Raises a `TransportError` where no whole answer came, RuntimeError after `close()`.
+        """
+        adapter = self._adapter  # once: another thread may close it meanwhile
+        if adapter is None:
             raise RuntimeError("this client is closed; make a new one")
         budget = Budget(self._clock.monotonic, deadline, read)
-        if budget.left() <= 0:
+        left = budget.left()  # once: it must not turn negative between the check and its use
+        if left <= 0:
             raise NotSentError("the call's total time was over before the request could leave")
         with budget_of_this_thread(budget):
-            answer = self._exchange(self._adapter, request, min(connect, budget.left()), budget)
+            answer = self._exchange(adapter, request, min(connect, left), budget)
         if isinstance(answer, TransportError):
             raise answer  # here, not where it was found: the libraries' exceptions and frames hold the token
         return answer

@@ -28,7 +28,8 @@ class AuthClient:
     """Logs in with an access key, refreshes the token in time, and shares it with all clients and threads.
 
     It also owns the connections: close it, or use it in a `with` block. `transport` and `clock` are
-    for tests and for programs with an HTTP stack of their own.
+    for tests and for programs with an HTTP stack of their own; `chance` gives the random numbers from
+    0 to 1 of every wait.
     """
 
     def __init__(

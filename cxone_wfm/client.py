@@ -35,7 +35,7 @@ class WfmClient:
 
     @classmethod
     def from_env(cls) -> "WfmClient":
-        """A client with the settings of the environment: see `WfmConfig.from_env`."""
+        """A client with the settings of the environment: see `WfmConfig.from_env` and what it raises."""
         return cls(WfmConfig.from_env())
 
     def with_options(
@@ -50,7 +50,8 @@ class WfmClient:
     ) -> "WfmClient":
         """The same client with other settings for its calls, on the same connections and token.
 
-        What is None stays as it is. Closing either closes the connections of both.
+        What is None stays as it is. Closing either closes the connections of both. Raises
+        `ConfigurationError` as `WfmConfig` does.
         """
         now = self.config
         config = attrs.evolve(

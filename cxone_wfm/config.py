@@ -16,11 +16,12 @@ import attrs
 from attrs import field, frozen
 
 from .errors import ConfigurationError
-from .secrets import Secret
+from .secrets import Secret, to_secret, to_secret_or_none
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 512 * 1024
 LONGEST_SECONDS = 24 * 3600
+"""The longest time that a setting may name: a day. More is a slip of the unit."""
 
 TokenRequestShape = Literal["nested", "flat"]
 _SHAPES = ("nested", "flat")
@@ -89,14 +90,6 @@ class RetryPolicy:
     longest_wait: float = 60.0
 
 
-def _secret(value: str | Secret) -> Secret:
-    return Secret(value) if isinstance(value, str) else value
-
-
-def _secret_or_none(value: str | Secret | None) -> Secret | None:
-    return None if value is None else _secret(value)
-
-
 def _base(url: str) -> str:
     try:
         return str.rstrip(url, "/")
@@ -126,8 +119,8 @@ class WfmConfig:
 
     base_url: str = field(converter=_base)
     tenant_name: str
-    access_key_id: Secret = field(converter=_secret)
-    access_key_secret: Secret = field(converter=_secret)
+    access_key_id: Secret = field(converter=to_secret)
+    access_key_secret: Secret = field(converter=to_secret)
     auth_url: str | None = field(default=None, converter=_base_or_none)
     token_request: TokenRequestShape = "nested"  # noqa: S105 - the shape of a request
     endpoints: Endpoints = Endpoints()
@@ -138,7 +131,7 @@ class WfmConfig:
     lists_applied_in_order: bool = False
     heartbeat_interval: float = 30.0
     ca_bundle: str | None = None
-    proxy: Secret | None = field(default=None, converter=_secret_or_none)
+    proxy: Secret | None = field(default=None, converter=to_secret_or_none)
 
     def __attrs_post_init__(self) -> None:
         problems = [
@@ -291,10 +284,8 @@ def _choice_problems(config: WfmConfig) -> list[str]:
         found.append(f"token_request is {config.token_request!r}; it must be {' or '.join(_SHAPES)}")
     if not _is_flag(config.lists_applied_in_order):
         found.append("lists_applied_in_order must be True or False")
-    if config.ca_bundle is not None and not _exists(config.ca_bundle):
-        found.append(f"ca_bundle: there is no file {config.ca_bundle!r}")
-    elif config.ca_bundle is not None and not _holds_certificates(config.ca_bundle):
-        found.append(f"ca_bundle: {config.ca_bundle!r} holds no certificates in PEM form")
+    if config.ca_bundle is not None:
+        found += _ca_bundle_problems(config.ca_bundle)
     if config.proxy is not None:
         parts = _split(_revealed(config.proxy))
         if parts is None or parts.scheme != "http":
@@ -306,16 +297,19 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _holds_certificates(path: str) -> bool:
+def _ca_bundle_problems(path: str) -> list[str]:
     import ssl  # here, for it is slow to import  # noqa: PLC0415
 
-    if Path(path).is_dir():
-        return True  # looked up by name when they are needed
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except (OSError, ValueError):
-        return False
-    return True
+        if not _exists(path):
+            return [f"ca_bundle: there is no file {path!r}"]
+        if not Path(path).is_dir():  # what is in a folder is looked up by name when it is needed
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (ssl.SSLError, ValueError):
+        return [f"ca_bundle: {path!r} holds no certificates in PEM form"]
+    except OSError as error:
+        return [f"ca_bundle: {path!r} cannot be read: {error.strerror}"]
+    return []
 
 
 def _group_problems(config: WfmConfig) -> list[str]:

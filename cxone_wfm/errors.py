@@ -341,9 +341,13 @@ class PayloadTooLargeError(PayloadRejectedError):
 class RateLimitedError(APIError):
     """CXone asked for fewer requests (429). `retry_after` is in seconds, None if it did not say."""
 
-    advice = "Send less often; wait for retry_after seconds."
+    advice = "Send less often, and wait before the next try."
     retryable = True
     retry_after: float | None = None
+
+    def _what_to_do(self) -> str:
+        wait = f" The server asks for {self.retry_after:g} seconds." if self.retry_after else ""
+        return f"{super()._what_to_do()}{wait}"
 
 
 class RouteError(APIError):

@@ -72,7 +72,8 @@ class HeartbeatMonitor:
 
     `on_up(status)` and `on_down(status)` are called in that thread, only when the link has changed,
     the first beat included. What they raise is logged, and the monitor goes on. `interval` is in
-    seconds above 0; the first beat leaves at once. Whatever a beat raises counts as failed.
+    seconds above 0, that of the configuration where it is left out; the first beat leaves at once.
+    Whatever a beat raises counts as failed. Raises `ConfigurationError` for another `interval`.
     """
 
     def __init__(
@@ -107,7 +108,10 @@ class HeartbeatMonitor:
         return self._status
 
     def start(self) -> None:
-        """Begin to beat. After `stop()` it may be started again, and knows nothing of the link as yet."""
+        """Begin to beat. After `stop()` it may be started again, and knows nothing of the link as yet.
+
+        Raises RuntimeError where it runs already.
+        """
         if self._thread is not None:
             raise RuntimeError("this monitor is running already")
         self._status = HeartbeatStatus()

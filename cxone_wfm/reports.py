@@ -11,7 +11,8 @@ class ReportClient:
 
     Both methods return when CXone has confirmed the report. They raise a `TransportError` where no
     trustworthy answer came, and an `APIError` where CXone did not take it. Sending the same report
-    again is the way out of an unknown outcome: an interval is known by its times (our reading).
+    again is the way out of an unknown outcome: an interval is known by its times (our reading). What
+    is no such report raises TypeError.
     """
 
     def __init__(self, config: WfmConfig, *, auth: AuthClient) -> None:

@@ -52,3 +52,13 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret cannot be pickled or copied: pass its source (environment, vault) instead")
+
+
+def to_secret(value: str | Secret) -> Secret:
+    """A text as a `Secret`; whatever else as it came, for who takes it to refuse."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def to_secret_or_none(value: str | Secret | None) -> Secret | None:
+    """The same where there may be none."""
+    return None if value is None else to_secret(value)

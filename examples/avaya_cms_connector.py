@@ -2,7 +2,8 @@
 
 Run it with `python examples/avaya_cms_connector.py FOLDER`, against CXone or `cxone-wfm simulate`. It makes
 the extracts itself, of the last two complete intervals; have CMS write yours, and leave that line out. The
-formulas, such as talk and hold without after-call work, are the preset's: see docs/connector-presets.md.
+formulas, such as talk and hold without after-call work, are the preset's: see
+docs/reference/connector-presets.md.
 """
 
 import csv

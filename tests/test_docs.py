@@ -18,8 +18,8 @@ from cxone_wfm.connector import AgentStatus
 from cxone_wfm.simulator import Simulator
 
 ROOT = Path(__file__).parents[1]
-CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIGURATION = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("variable", sorted(_optional()))
@@ -37,7 +37,7 @@ def test_every_route_is_documented_with_its_default(operation):
 
 
 def test_every_error_is_in_the_table_of_what_to_do():
-    text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
     names = [name for name in cxone_wfm.__all__ if name.endswith("Error")]
     assert names
     assert [name for name in names if f"`{name}`" not in text] == []

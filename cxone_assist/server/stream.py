@@ -108,7 +108,7 @@ class Stream:
     def send_message(self, message_type: str, message: str, *, parameters: JsonValue = None) -> None:
         """Send MESSAGE to CXone; it is lost where the socket closes before it is out.
 
-        CXone shows nothing of it to the agent by itself: see ``docs/assist-setup.md``.
+        CXone shows nothing of it to the agent by itself: see ``docs/how-to/assist-setup.md``.
 
         Raises:
             LocalProtocolError: the stream is closed, or the message cannot be written as JSON.

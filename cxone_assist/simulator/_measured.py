@@ -65,7 +65,7 @@ class Meter:
 
 
 def spare_the_collector() -> None:
-    """Make full collections rare, as docs/assist-server.md advises a program with thousands of streams."""
+    """Make full collections rare: docs/how-to/assist-server.md advises it with thousands of streams."""
     gc.freeze()
     gc.set_threshold(700, 10, 1000)
 

@@ -1,5 +1,6 @@
 """Findings as SARIF 2.1.0 (OASIS), the form that code hosts and editors show."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from ..connector.linting import RULES, Finding, Rule
 from ._positions import Position
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-_DOCUMENTATION = "https://github.com/cxone-wfm-sdk/cxone-wfm-sdk/blob/main/docs/lint.md"
+_DOCUMENTATION = "https://github.com/cxone-wfm-sdk/cxone-wfm-sdk/blob/main/docs/reference/lint.md"
 _NUMBERS = {rule.id: number for number, rule in enumerate(RULES)}
 
 
@@ -78,5 +79,5 @@ def _artifact(file: str) -> list[dict[str, dict[str, object]]]:
     if file == "-":
         return []
     path = Path(file)
-    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    uri = path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
     return [{"physicalLocation": {"artifactLocation": {"uri": uri}}}]

@@ -144,7 +144,7 @@ def send(
 def _usage_error(option: str) -> Iterator[None]:
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # a time may be beyond the year 9999
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
@@ -243,7 +243,7 @@ def replay(
     with _usage_error("--from"):
         first = read_interval_start(start)
     with _usage_error("--to"):
-        last = read_interval_start(end, not_before=first)
+        last = read_interval_start(end, after=first)
     raise typer.Exit(
         run_replay(
             Output.make(as_json=as_json),

@@ -17,7 +17,7 @@ from ..errors import CXoneError
 from ..outbox import DurableSender, Outbox, Receipt
 from ..outbox.identity import EventRecord
 from ..outbox.store import KINDS, Tally
-from .outbox import failed, must_exist
+from .outbox import must_exist
 from .output import Output
 
 PENDING, DEAD = 3, 4
@@ -60,7 +60,7 @@ def drain(output: Output, url: str, timeout: float | None) -> int:
         with Stop(output) as stop, WfmClient.from_env() as wfm, Outbox.open(url) as outbox:
             tally, causes = _deliver(output, DurableSender(wfm, outbox), stop, timeout)
     except (CXoneError, ImportError) as error:  # PostgreSQL needs its extra
-        return failed(output, str(error))
+        return output.failed(str(error))
     return _tell(output, {}, tally, causes)
 
 

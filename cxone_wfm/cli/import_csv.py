@@ -10,10 +10,8 @@ from ..connector.csv_import import CsvMapping, CsvTable, ImportedReport, import_
 from ..connector.linting import Finding, Media, Severity, lint
 from ..errors import ConfigurationError, CXoneError, ValidationError
 from ._findings import show_findings
-from .output import Output
+from .output import UNREADABLE, Output
 
-UNREADABLE = 2
-"""The exit code where a file cannot be read or is not valid."""
 _SHOWN = 50
 """How many faults, and how many findings, are shown to people."""
 

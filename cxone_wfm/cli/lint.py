@@ -18,11 +18,8 @@ from ..errors import Fault, ValidationError
 from ._findings import show_findings
 from ._positions import positions
 from ._sarif import Located, sarif
-from .output import Output
+from .output import UNREADABLE, Output
 from .send import Data, Kind, read
-
-FAILED = 2
-"""The exit code where a file cannot be read or is not valid."""
 
 
 class Format(str, Enum):
@@ -121,7 +118,7 @@ def run_lint(
     unreadable = [each for each in outcomes if isinstance(each, _Unreadable)]
     events = event_set(_EVENT_SETS[preset]) if preset else None
     found = _located(judged, lint(*(each.data for each in judged), media=media, now=now, events=events))
-    code = FAILED if unreadable else int(_fails(found, fail_on))
+    code = UNREADABLE if unreadable else int(_fails(found, fail_on))
     if form is Format.sarif:
         output.document(sarif(found, [(each.name, each.reason) for each in unreadable]))
     elif form is Format.json:

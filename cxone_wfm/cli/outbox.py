@@ -44,20 +44,13 @@ class KindName(str, Enum):
         return KINDS[list(KindName).index(self)]
 
 
-def failed(output: Output, message: str) -> int:
-    """Say why the command failed, and give the exit code."""
-    output.document({"ok": False, "error": message})
-    output.failure(message)
-    return 1
-
-
 def reading(output: Output, url: str, look: Callable[[Reader], int]) -> int:
     """Open the outbox for reading and look into it. Gives the exit code."""
     try:
         with closing(read_outbox(url)) as reader:
             return look(reader)
     except (CXoneError, ImportError) as error:  # PostgreSQL needs its extra
-        return failed(output, str(error))
+        return output.failed(str(error))
 
 
 def must_exist(url: str) -> None:
@@ -212,8 +205,8 @@ def show(output: Output, url: str, event_id: str) -> int:
     def look(reader: Reader) -> int:
         found = reader.find(event_id)
         if found is None:
-            return failed(
-                output, f"No event {event_id} is pending or dead: it was delivered, purged or never accepted."
+            return output.failed(
+                f"No event {event_id} is pending or dead: it was delivered, purged or never accepted."
             )
         document = _as_document(found)
         output.document({"ok": True, "event": document})
@@ -323,7 +316,7 @@ def _decide(
             ids = chosen(outbox.dead_letters())
             done = sum(act(outbox, ids[start : start + _PAGE]) for start in range(0, len(ids), _PAGE))
     except (CXoneError, ImportError) as error:  # PostgreSQL needs its extra
-        return failed(output, str(error))
+        return output.failed(str(error))
     output.document({"ok": True, what: done})
     output.line(f"{what} {done}")
     return 0

@@ -14,6 +14,8 @@ from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
 
+UNREADABLE = 2
+"""The exit code where a file cannot be read or is not valid."""
 _WIDEST = 100
 _INDENT = " " * 7
 
@@ -40,6 +42,12 @@ class Output:
         """Why the command failed, for people: on the standard error, out of the way of results."""
         if not self.as_json:
             self.errors.print(Text(_folded(_printable(text), "", self.errors)))
+
+    def failed(self, message: str, **facts: object) -> int:
+        """Say why the command failed: in a line for people, with more facts for machines. Gives the code."""
+        self.document({"ok": False, "error": message, **facts})
+        self.failure(message)
+        return 1
 
     def step(self, name: str, result: str, seconds: float, *, ok: bool = True) -> None:
         """One step of a command: whether it went well, how long it took, what came out."""

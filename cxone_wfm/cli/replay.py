@@ -22,13 +22,13 @@ from .output import Output
 _METHODS = ("agents", "contacts", "agent_time")
 
 
-def read_interval_start(text: str, *, not_before: datetime | None = None) -> datetime:
-    """The moment that the text names. Raises ValueError where it is not on the grid or before another."""
+def read_interval_start(text: str, *, after: datetime | None = None) -> datetime:
+    """The moment that the text names. Raises ValueError where it is not on the grid, or not after `after`."""
     from dateutil.parser import isoparse  # here, for it is slow to import  # noqa: PLC0415
 
     start = Interval(start=isoparse(text)).start
-    if not_before is not None and start <= not_before:
-        raise ValueError(f"{text} is not after the start, {not_before.isoformat()}")
+    if after is not None and start <= after:
+        raise ValueError(f"{text} is not after the start, {after.isoformat()}")
     return start
 
 

@@ -35,9 +35,7 @@ _OBJECT_ON_ONE_LINE = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)
 _LIST_OF_STATES = re.compile(rb'\s*\{\s*"agentStateList"')
 
 
-def send(
-    output: Output, kind: Kind, file: str, *, dry_run: bool, outbox: str | None = None, timeout: float = 0.0
-) -> int:
+def send(output: Output, kind: Kind, file: str, *, dry_run: bool, outbox: str | None, timeout: float) -> int:
     """Read, validate and send; with `dry_run` show what would go out instead. Gives the exit code.
 
     `file` is a path, or "-" for the standard input. `outbox`: what was read is accepted there first, and then
@@ -46,7 +44,7 @@ def send(
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        return _failed(output, f"{file} cannot be read: {error.strerror}")
+        return output.failed(f"{file} cannot be read: {error.strerror}", faults=[])
     try:
         records = read(kind, data)
         if dry_run:
@@ -56,16 +54,10 @@ def send(
         else:
             _send(output, records)
     except ValidationError as error:
-        return _failed(output, str(error), error.faults)
+        return output.failed(str(error), faults=[attrs.asdict(fault) for fault in error.faults])
     except (CXoneError, ImportError) as error:  # an outbox in PostgreSQL needs its extra
-        return _failed(output, str(error))
+        return output.failed(str(error), faults=[])
     return 0
-
-
-def _failed(output: Output, message: str, faults: tuple[Fault, ...] = ()) -> int:
-    output.document({"ok": False, "error": message, "faults": [attrs.asdict(fault) for fault in faults]})
-    output.failure(message)
-    return 1
 
 
 def read(kind: Kind, data: bytes) -> Data:

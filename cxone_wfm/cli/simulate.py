@@ -21,10 +21,9 @@ def simulate(output: Output, *, host: str, port: int, token_life: int, one_time_
         try:
             running.enter_context(simulator)
         except OSError as error:
-            message = f"Cannot listen at {host}, port {port}: {error}. Give another --port or --host."
-            output.document({"ok": False, "error": message})
-            output.failure(message)
-            return 1
+            return output.failed(
+                f"Cannot listen at {host}, port {port}: {error}. Give another --port or --host."
+            )
         _introduce(output, simulator)
         shown: tuple[ReceivedRequest, ...] = ()
         stopped = False

@@ -15,7 +15,7 @@ class ConnectorClock(Protocol):
     """
 
     def now(self) -> datetime:
-        """The time of day, aware. It may be set, back or ahead."""
+        """The time of day in UTC. It may be set, back or ahead."""
         ...
 
     def monotonic(self) -> float:

@@ -45,7 +45,10 @@ class Column:
 
 @frozen(kw_only=True)
 class CsvMapping:
-    """What the columns of one CSV export mean; read from JSON. `docs/connector-import.md` shows the file."""
+    """What the columns of one CSV export mean; read from JSON.
+
+    `docs/how-to/connector-import.md` shows the file.
+    """
 
     acd_type: str
     rows: str
@@ -77,7 +80,7 @@ class CsvMapping:
             raise ConfigurationError([f"the mapping: found {error.faults[0].found}"]) from error
         if not isinstance(document, dict):
             raise ConfigurationError(["the mapping must be a JSON object"])
-        problems: list[str] = []
+        problems = [f"{key} is there more than once; keep one" for key in _repeated_keys(document)]
         mapping = _mapping(document, problems)
         if problems:
             raise ConfigurationError(problems)
@@ -111,6 +114,18 @@ def _mapped_by(preset: HistoricalMapping | None, rows: str) -> dict[str, tuple[s
     """The fields that the preset fills, and the columns of each."""
     record = RECORDS[rows].__name__
     return {each.field: each.columns for each in (preset.fields if preset else ()) if each.record == record}
+
+
+def _repeated_keys(document: object) -> list[str]:
+    """Keys that an object has more than once, anywhere in the document: all but the last would be lost."""
+    found: list[str] = []
+    waiting = [document]
+    for value in waiting:
+        if isinstance(value, dict):
+            waiting += value.values()
+        if isinstance(value, _json.RepeatedKeys):
+            found += value.keys_repeated
+    return found
 
 
 def _mapping(document: _Object, problems: list[str]) -> CsvMapping:

@@ -16,7 +16,7 @@ def told(error: Exception) -> str:
 def asked_wait(error: Exception) -> float:
     """How many seconds the other side asked for."""
     asked = getattr(error, "retry_after", None)
-    return asked if isinstance(asked, float) else 0.0
+    return float(asked) if isinstance(asked, (int, float)) else 0.0
 
 
 def needs_somebody(error: Exception | None) -> bool:

@@ -130,7 +130,7 @@ class _Totals:
             self.wrong_party_handle_time += handle_time
 
 
-# Each row has the measures of its direction, and of the others none: see docs/fields.md.
+# Each row has the measures of its direction, and of the others none: see docs/reference/fields.md.
 
 
 def _queue_row(queue: Queue, totals: _Totals) -> QueueReport:

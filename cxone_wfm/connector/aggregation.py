@@ -1,7 +1,7 @@
 """IntervalAggregator: from contacts and agents' time to the historical report of each interval.
 
 *When Contact Ended* (vendor page): a contact counts once, in the interval in which it ends, with its
-whole handle time. docs/connector-intervals.md draws which figure goes where.
+whole handle time. docs/explanation/connector-intervals.md draws which figure goes where.
 """
 
 from collections import defaultdict

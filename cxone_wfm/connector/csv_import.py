@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from attrs import define, field, frozen
@@ -25,6 +25,8 @@ __all__ = ["CsvMapping", "CsvTable", "ImportedReport", "import_tables", "read_ta
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _CLOCK = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9])")
+_EXACT = Context(prec=40)
+"""For more digits than a cell can have: the precision that the program has set must not round a figure."""
 _PLACE = re.compile(r"\$\.reportData\.(\w+)\[(\d+)\](?:\.(\w+))?")
 
 
@@ -277,7 +279,7 @@ def _value(cell: str, unit: str | None, *, expects_text: bool) -> object:
         return cell.lower() == "true"
     if not _NUMBER.fullmatch(cell):
         return cell
-    return _plain(Decimal(cell) * (UNITS[unit] if unit else 1))
+    return _plain(_EXACT.multiply(Decimal(cell), UNITS[unit] if unit else 1))
 
 
 def _expected(expected: str, unit: str | None) -> str:

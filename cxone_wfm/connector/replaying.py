@@ -49,7 +49,7 @@ def replay(
     wanted = sorted(set(intervals))
     if not wanted:
         return iter(())
-    done = _Done(None if progress is None else Path(progress), settings, wanted[0])
+    done = _Done(None if progress is None else Path(progress).absolute(), settings, wanted[0])
     if send_report is not None:
         done.save()  # before anything is sent that could not be noted
     return _replayed(source, settings, wanted, send_report, done)

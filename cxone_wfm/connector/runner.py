@@ -39,7 +39,7 @@ class Connector:
     what was missed meanwhile is made up for, as far back as `reach`. Without the file, the connector
     begins with the interval that is going on.
 
-    `docs/connector.md` draws all this and says what happens to whom when something fails.
+    `docs/tutorials/connector.md` draws all this and says what happens to whom when something fails.
 
     Raises `ConfigurationError` where the file is another's or damaged, or cannot be written.
     """
@@ -55,7 +55,7 @@ class Connector:
     ) -> None:
         self._settings = settings
         self._sender = sender
-        self._path = Path(progress)
+        self._path = Path(progress).absolute()  # a daemon may change its folder later
         self._clock: ConnectorClock = SystemConnectorClock() if clock is None else clock
         now = self._clock.now()
         known = load(self._path, "connector") or Progress(
@@ -90,6 +90,8 @@ class Connector:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, from a signal handler or another thread. Returns within a second.
 
+        What a signal handler raises, such as KeyboardInterrupt, ends it in the same way, and is raised.
+
         A call of the source or the sender that takes longer is given up; the thread that is in it ends with
         the call, and sends and writes nothing more. If its data arrived all the same, it is sent again after
         the next start. Raises RuntimeError where a call of an earlier `run` was given up, as `step` does.
@@ -97,24 +99,29 @@ class Connector:
         self._refuse_if_given_up()
         mishaps: list[BaseException] = []
         left = threading.Event()  # also where a signal handler raises out of here, such as Ctrl-C
+        # Not Thread.is_alive(): before Python 3.13 a signal that raises in join() makes it say "ended".
+        ended = threading.Event()
 
         def work() -> None:
             try:
                 while not (stop.is_set() or left.is_set()):
-                    self._clock.wait(stop, self._step(lambda: stop.is_set() or left.is_set()))
+                    self._clock.wait(left, self._step(lambda: stop.is_set() or left.is_set()))
             except BaseException as mishap:  # noqa: BLE001 - raised again where somebody sees it
                 mishaps.append(mishap)
+            finally:
+                ended.set()
 
         worker = threading.Thread(target=work, name="cxone-wfm-connector", daemon=True)
-        worker.start()
         try:
-            while worker.is_alive() and not stop.is_set():
-                worker.join(_LOOK_EVERY)
+            worker.start()
+            while not (ended.is_set() or stop.is_set()):
+                ended.wait(_LOOK_EVERY)
         finally:
             left.set()
-            worker.join(_STOP_SECONDS)
+            if ended.wait(_STOP_SECONDS):
+                worker.join()
             with self._saving:  # so a file that is being written is written
-                self._is_given_up = worker.is_alive()
+                self._is_given_up = not ended.is_set()
         if mishaps:
             raise mishaps[0]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..client import WfmClient
 from ..config import RetryPolicy, seconds_problems
@@ -27,7 +27,7 @@ class Sender:
     send_states: Callable[[Sequence[AgentState]], object]
     send_report: Callable[[HistoricalReport], object]
     beat: Callable[[], object]
-    beat_every: float = field(default=30.0)
+    beat_every: float = 30.0
     """Seconds between two heartbeats (our choice)."""
 
     def __attrs_post_init__(self) -> None:

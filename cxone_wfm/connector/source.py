@@ -51,8 +51,9 @@ def extract(source: AcdSource, interval: Interval, aggregator: IntervalAggregato
         contacts = list(source.contacts(interval))
         method = "agent_time"
         spans = list(source.agent_time(interval))
-        method = "contacts"
+        method = "contacts"  # what it gave may be wrong as well
         too_late = aggregator.add_contacts(contacts)
+        method = "agent_time"
         aggregator.add_agent_time(spans)
     except Exception as error:
         reason = f"{method}() of the source failed with {told(error)}"

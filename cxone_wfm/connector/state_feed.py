@@ -1,7 +1,8 @@
 """StateFeed: from what an ACD says of its agents to the agent states that are to be sent now.
 
 No clock, no thread, no network: time is an argument, and what comes back is the caller's to send.
-The rules, with the source of each, are in `StateFeed`; docs/connector-states.md shows them at work.
+The rules, with the source of each, are in `StateFeed`; docs/explanation/connector-states.md shows them
+at work.
 """
 
 from collections import Counter

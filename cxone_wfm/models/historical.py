@@ -45,7 +45,10 @@ class QueueReport(Record):
     hold_time: Seconds | None = None
     """Seconds on hold; also part of `handle_time`."""
     active: Count | None = None
-    """Contacts answered in this interval that arrived in an earlier one (inference: see docs/fields.md)."""
+    """Contacts answered in this interval that arrived in an earlier one.
+
+    An inference: see docs/reference/fields.md.
+    """
     contacts_received: Count | None = None
     abandoned_short: Count | None = None
     """Abandoned before the service-level threshold."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from .._kinds import AnyJson, Extra, Flag, Name, Note, SecretText, read_only, to_secret
-from ..secrets import Secret
+from .._kinds import AnyJson, Extra, Flag, Name, Note, SecretText, read_only
+from ..secrets import to_secret, to_secret_or_none
 from ._record import Record
 
 
@@ -39,10 +39,6 @@ class RefreshTokenRequest(Record):
     toggle_enabled: Flag = False
 
 
-def _no_secret(value: str | Secret | None) -> Secret | None:
-    return None if value is None else to_secret(value)
-
-
 @frozen(kw_only=True)
 class TokenResponse(Record):
     """The answer to a login, as the page prints it.
@@ -54,11 +50,11 @@ class TokenResponse(Record):
     snake_case: ClassVar[bool] = True
     open_ended: ClassVar[bool] = True
 
-    id_token: SecretText | None = field(default=None, converter=_no_secret)
+    id_token: SecretText | None = field(default=None, converter=to_secret_or_none)
     token_type: Note | None = None
     expires_in: AnyJson | None = field(default=None, hash=False)
     """Seconds, as a number. Kept as it came: what cannot be used is replaced where the token is stored."""
-    refresh_token: SecretText | None = field(default=None, converter=_no_secret)
+    refresh_token: SecretText | None = field(default=None, converter=to_secret_or_none)
     access_token: SecretText = field(converter=to_secret)
     extra: Extra = field(factory=dict, converter=read_only, repr=False, hash=False)
 
@@ -72,7 +68,7 @@ class RefreshTokenResponse(Record):
     token: SecretText = field(converter=to_secret)
     token_expiration_time_sec: AnyJson | None = field(default=None, hash=False)
     """Seconds, as a number. Kept as it came, like `TokenResponse.expires_in`."""
-    refresh_token: SecretText | None = field(default=None, converter=_no_secret)
+    refresh_token: SecretText | None = field(default=None, converter=to_secret_or_none)
     refresh_token_expiration_time_sec: AnyJson | None = field(default=None, hash=False)
     session_id: AnyJson | None = field(default=None, repr=False, hash=False)
     extra: Extra = field(factory=dict, converter=read_only, repr=False, hash=False)

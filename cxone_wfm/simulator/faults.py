@@ -241,7 +241,7 @@ def deliver(
             at_once, slowly = (b"", answer.head() + answer.body) if dripped else (answer.head(), answer.body)
             _drip(at_once, slowly, fault.bytes_per_second, take_over(), stopping)
             return []
-        case Delay() if stopping.wait(fault.seconds):
+        case Delay() if stopping.wait(min(fault.seconds, threading.TIMEOUT_MAX)):
             take_over()
             return []
     start_response(answer.status_line(), answer.all_headers())

@@ -1,6 +1,6 @@
-"""A fixture for pytest. Put this into conftest.py, or into a test file::
+"""A fixture for pytest. To have it, put this line into conftest.py, or into a test file:
 
-pytest_plugins = ["cxone_wfm.simulator.pytest_plugin"]
+`pytest_plugins = ["cxone_wfm.simulator.pytest_plugin"]`
 """
 
 from collections.abc import Iterator

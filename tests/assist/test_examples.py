@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("assist_*.py"))
 TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*example*.py"))
-PAGE = (ROOT / "docs" / "assist-examples.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "assist-examples.md").read_text(encoding="utf-8")
 SHORT = 80
 
 
@@ -38,7 +38,7 @@ def test_an_example_is_short_run_by_a_test_and_told_of(name):
     text = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) < SHORT
     assert f'"{name}"' in TESTS or f'"{name}.py"' in TESTS
-    assert f"(../examples/{name}.py)" in PAGE
+    assert f"(../../examples/{name}.py)" in PAGE
 
 
 def test_no_example_has_a_token_of_its_own():

@@ -1,10 +1,13 @@
-"""Draw the state machines into docs/assist-protocol.md: run this file after a change of the tables."""
+"""Draw the state machines into docs/explanation/assist-protocol.md.
+
+Run this file after a change of the tables.
+"""
 
 from pathlib import Path
 
 from cxone_assist._states import ASSIST, PLATFORM, State
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "assist-protocol.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "assist-protocol.md"
 TABLES = {"assist": ASSIST, "platform": PLATFORM}
 
 

@@ -1,4 +1,7 @@
-"""Write the tables of docs/lint.md from the rules themselves: run this file after a change of a rule."""
+"""Write the tables of docs/reference/lint.md from the rules themselves.
+
+Run this file after a change of a rule.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from cxone_wfm.connector.linting import RULES, Media
 from cxone_wfm.connector.linting._media import NEEDS
 from cxone_wfm.models import QueueReport
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "lint.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "lint.md"
 _WORDS = {"req": "yes", "ria": "if available", "nr": "no", "na": "\N{EN DASH}", "ign": "ignored"}
 
 

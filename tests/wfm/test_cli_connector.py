@@ -212,7 +212,10 @@ def test_what_cannot_be_replayed_is_told(options, told):
     assert done.err == ""
 
 
-@pytest.mark.parametrize("start", ["yesterday", "2024-04-17T06:01Z", "2024-04-17T06:00", "2024-04-17T07:30Z"])
+@pytest.mark.parametrize(
+    "start",
+    ["yesterday", "2024-04-17T06:01Z", "2024-04-17T06:00", "2024-04-17T07:30Z", "9999-12-31T24:00Z"],
+)
 def test_times_that_are_none_or_off_the_grid_are_a_usage_error(start):
     done = run("replay", *SPAN, *FAKE, "--from", start)
     assert done.code == 2

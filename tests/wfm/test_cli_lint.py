@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import get_args
+from urllib.parse import unquote_to_bytes
 
 import attrs
 import pytest
@@ -210,6 +212,15 @@ def test_sarif_has_what_the_standard_demands_and_all_rules():
     assert result["properties"]["figures"]["backlog"] == 3
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there every name is text")
+def test_sarif_names_a_file_whose_name_is_no_text():
+    name = os.fsdecode(b"a\xff.json")
+    log = read_sarif(run(name, "--format", "sarif").out)
+    (told,) = log["invocations"][0]["toolExecutionNotifications"]
+    address = told["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert unquote_to_bytes(address) == os.fsencode(name)
+
+
 def test_sarif_names_a_file_by_its_address_and_the_standard_input_not_at_all(tmp_path):
     done = run(write(str(tmp_path / "wrong.json"), WRONG), "--format", "sarif")
     (result,) = read_sarif(done.out)["results"]
@@ -361,6 +372,7 @@ def test_media_are_told_for_all_queues_or_for_each():
         ["--media", "deferrable", "--media", "9=outbound"],
         ["--now", "noon"],
         ["--now", "2024-04-17T10:00:00"],
+        ["--now", "9999-12-31T24:00Z"],
         ["--preset", "aspect"],
         ["--format", "xml"],
         ["--fail-on", "fatal"],

@@ -165,7 +165,7 @@ def test_what_a_command_does_not_take_is_a_usage_error(arguments: list[str]) -> 
     assert "Error" in done.err
 
 
-DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "outbox.md").read_text(encoding="utf-8")
+DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "explanation" / "outbox.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("line", re.findall(r"^\$ cxone-wfm (.*)$", DOCUMENTATION, re.MULTILINE))

@@ -1,6 +1,7 @@
 """The promises of `cxone_wfm.config`: every default once, every problem at once, no secret shown."""
 
 import pickle
+from pathlib import Path
 
 import attrs
 import certifi
@@ -272,6 +273,14 @@ def test_a_ca_bundle_must_be_there(tmp_path):
     assert config(ca_bundle=str(tmp_path)).ca_bundle == str(tmp_path)
     for wrong in (str(tmp_path / "none.pem"), str(tmp_path / ("x" * 300)), "\0", False, ""):
         assert problems(ca_bundle=wrong) == [f"ca_bundle: there is no file {wrong!r}"]
+
+
+def test_a_ca_bundle_that_may_not_be_read_is_a_problem_like_any_other(monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert problems(ca_bundle="ca.pem") == ["ca_bundle: 'ca.pem' cannot be read: Permission denied"]
 
 
 @pytest.mark.parametrize(

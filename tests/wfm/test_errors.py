@@ -137,6 +137,13 @@ def test_the_library_tries_again_exactly_where_another_try_can_help():
     }
 
 
+def test_the_message_says_how_long_the_server_asks_to_wait():
+    error = RateLimitedError("HTTP 429", 429)
+    assert str(error) == f"HTTP 429 (attempts 1). {error.advice}"
+    error.retry_after = 30.0
+    assert str(error) == f"HTTP 429 (attempts 1). {error.advice} The server asks for 30 seconds."
+
+
 @pytest.mark.parametrize("cls", [RateLimitedError, ServerError])
 def test_retry_after_is_none_until_the_server_says_it(cls):
     assert cls("HTTP 429", 429).retry_after is None

@@ -51,10 +51,12 @@ def test_the_error_names_what_was_read():
     )
 
 
-def test_the_bound_is_the_last_length_that_is_taken():
-    assert _json.parse("[1,2]", "x", limit=5) == [1, 2]
+def test_the_bound_is_the_last_length_that_is_taken(monkeypatch):
+    monkeypatch.setattr(_json, "MAX_DOCUMENT_BYTES", 5)
+    assert _json.parse(b"[1,2]", "x") == [1, 2]
+    monkeypatch.setattr(_json, "MAX_DOCUMENT_BYTES", 4)
     with pytest.raises(ValidationError, match="found a document of 5 bytes, expected at most 4 bytes"):
-        _json.parse("[1,2]", "x", limit=4)
+        _json.parse(b"[1,2]", "x")
 
 
 def test_nan_and_infinity_are_read_for_the_record_to_refuse():

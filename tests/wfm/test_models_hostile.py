@@ -67,11 +67,11 @@ def test_a_deep_list_in_what_users_write_is_a_list_where_none_may_be():
 
 @pytest.mark.parametrize("form", [str, bytes])
 def test_a_document_beyond_the_bound_is_refused_before_it_is_read(monkeypatch, form):
-    monkeypatch.setattr(_json.parse, "__defaults__", (100,))
+    monkeypatch.setattr(_json, "MAX_DOCUMENT_BYTES", 100)
     text = json.dumps({**STATE, "loginId": "x" * 100})
-    document = text if form is str else text.encode()
+    document, unit = (text, "characters") if form is str else (text.encode(), "bytes")
     assert faults_of(lambda: AgentState.from_json(document)) == [
-        ("$", f"a document of {len(text)} bytes", "at most 100 bytes")
+        ("$", f"a document of {len(text)} {unit}", f"at most 100 {unit}")
     ]
 
 

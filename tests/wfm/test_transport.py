@@ -325,6 +325,48 @@ def test_64_threads_share_the_transport(transport):
     assert len(answers) == 64
 
 
+class StepClock(SystemClock):
+    """Does something whenever it is asked for the time."""
+
+    def __init__(self, step):
+        self._step = step
+
+    def monotonic(self):
+        return self._step()
+
+
+def test_closing_by_another_thread_while_a_request_begins_is_no_error_of_ours():
+    def close():
+        transport.close()
+        return 0.0
+
+    transport = HttpTransport(fake_config(), StepClock(close))
+    with pytest.raises(NotSentError, match="the connection was refused"):
+        transport.send(request_to(f"http://127.0.0.1:{unused_port()}"), connect=2, read=2, deadline=5)
+
+
+def test_a_total_time_that_ends_while_a_request_begins_leaves_no_doubt_that_it_was_not_sent():
+    moments = iter([0.0])
+    transport = HttpTransport(fake_config(), StepClock(lambda: next(moments, 9.0)))
+    with pytest.raises(NotSentError):
+        transport.send(request_to(f"http://127.0.0.1:{unused_port()}"), connect=2, read=2, deadline=5)
+    transport.close()
+
+
+def test_what_is_sent_while_the_connections_close_finds_them_closed(monkeypatch):
+    transport = HttpTransport(fake_config(), SystemClock())
+    refused = []
+
+    def send_meanwhile(adapter):
+        with pytest.raises(RuntimeError, match="closed; make a new one"):
+            send(transport, "http://127.0.0.1:1")
+        refused.append(adapter)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "close", send_meanwhile)
+    transport.close()
+    assert len(refused) == 1
+
+
 def test_sending_after_closing_is_an_error_that_says_so():
     transport = HttpTransport(fake_config(), SystemClock())
     transport.close()

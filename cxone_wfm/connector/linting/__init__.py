@@ -2,7 +2,7 @@
 
 A record cannot be built with a fault. It can still say what is not so: handle time with after-contact
 work in it, milliseconds in place of seconds, zeros from a failed extract. Each rule looks for one such
-thing, in figures that the document itself holds; `docs/lint.md` lists them all.
+thing, in figures that the document itself holds; `docs/reference/lint.md` lists them all.
 
 Nothing here reads a clock or a file. A measure that is None, "my ACD does not know", is never held
 against a report, save where the medium of a queue requires it.

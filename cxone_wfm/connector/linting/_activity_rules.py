@@ -11,13 +11,11 @@ from attrs import frozen
 
 from ..._kinds import describe
 from ...models.agent_activity import AgentActivity, AgentActivityReport
-from ._rows import ROUNDING, Row, activities, agent_activities, agents, lasting
+from ._rows import ROUNDING, SHORTEST_STATE, Row, activities, agent_activities, agents, lasting
 from ._rule import Context, Hit, Rules, Severity
 
 ACTIVITY_RULES: Rules[AgentActivityReport] = Rules()
 
-_SHORTEST_STATE = 3
-"""CXone works with states of 3 seconds or more (vendor)."""
 _ENOUGH_ACTIVITIES = 3
 """From how many activities on they say something together (our choice)."""
 
@@ -119,7 +117,7 @@ def duration_in_seconds(report: AgentActivityReport, _: Context) -> Iterator[Hit
 )
 def all_durations_tiny(report: AgentActivityReport, _: Context) -> Iterator[Hit]:
     durations = [row.record.duration for row in activities(report)]
-    if len(durations) >= _ENOUGH_ACTIVITIES and 0 < max(durations) < _SHORTEST_STATE * 1000:
+    if len(durations) >= _ENOUGH_ACTIVITIES and 0 < max(durations) < SHORTEST_STATE * 1000:
         yield Hit(
             "$.reportData",
             f"The longest of {len(durations)} durations is {max(durations)} ms: they look like seconds.",

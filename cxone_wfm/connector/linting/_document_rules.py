@@ -1,10 +1,9 @@
 """Rules for any document: its interval, its keys, rows that stand twice (WFM1xx)."""
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 
 from ..._kinds import describe
-from ...intervals import INTERVAL_LENGTH
+from ...intervals import INTERVAL_LENGTH, Interval
 from ...models.agent_activity import AgentActivityReport
 from ...models.historical import HistoricalReport
 from ._rows import (
@@ -27,8 +26,6 @@ from ._rule import Context, Hit, Rules, Severity
 REPORT_RULES: Rules[Report] = Rules()
 HISTORICAL_RULES: Rules[HistoricalReport] = Rules()
 ANY_RULES: Rules[Report | States] = Rules()
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @REPORT_RULES.add(
@@ -57,7 +54,7 @@ def interval_length(report: Report, _: Context) -> Iterator[Hit]:
     source="our choice; one of the page's two samples is off the grid",
 )
 def interval_off_the_grid(report: Report, _: Context) -> Iterator[Hit]:
-    past = ((report.start_date - _EPOCH) % INTERVAL_LENGTH).total_seconds()
+    past = (report.start_date - Interval.containing(report.start_date).start).total_seconds()
     if past:
         yield Row("$", report).hit(
             f"The report's interval begins {number(past)} s past the 15-minute grid.",

@@ -26,6 +26,8 @@ R = TypeVar("R", bound=Record)
 
 ROUNDING = 1.0
 """By how many seconds two times of one row may miss each other because an ACD rounds them (our choice)."""
+SHORTEST_STATE = 3
+"""CXone works with states of 3 seconds or more (vendor)."""
 
 _HALF_AN_HOUR = 1800
 _FURTHEST_ZONE = 28
@@ -52,7 +54,7 @@ class Row(Generic[R]):
 
 
 def _figure(value: Figure | datetime) -> Figure:
-    return moment(value) if isinstance(value, datetime) else value
+    return _kinds.describe(value) if isinstance(value, datetime) else value
 
 
 def _rows(path: str, records: Iterable[R] | None) -> list[Row[R]]:
@@ -155,11 +157,6 @@ def lasting(seconds: float) -> str:
         if abs(seconds) >= 2 * unit:
             return f"{number(round(seconds / unit, 1))} {name}"
     return f"{number(seconds)} s"
-
-
-def moment(value: datetime) -> str:
-    """A moment as it stands on the wire."""
-    return value.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def clock_hint(ahead_by: float) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from ..._kinds import describe
 from ...models.agent_activity import AgentActivityReport
 from ...models.historical import HistoricalReport
-from ._rows import Report, Row, States, agents, lasting, moment, performances, queues
+from ._rows import Report, Row, States, agents, lasting, performances, queues
 from ._rule import Context, Hit, Rules, Severity
 
 Documents = tuple[Report | States, ...]
@@ -55,7 +55,7 @@ def intervals_overlap(documents: Documents, _: Context) -> Iterator[Hit]:
         if overlap > 0:
             yield Row("$", later).hit(
                 f"The report shares {lasting(overlap)} with another of the same kind, which begins at"
-                f" {moment(earlier.start_date)}.",
+                f" {describe(earlier.start_date)}.",
                 "start_date",
                 more={"seconds": overlap},
                 document=place,

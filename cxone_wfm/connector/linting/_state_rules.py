@@ -6,13 +6,11 @@ from itertools import pairwise
 
 from ..._kinds import describe
 from ...models.agent_state import AgentState
-from ._rows import Row, States, clock_hint, lasting, number, states
+from ._rows import SHORTEST_STATE, Row, States, clock_hint, lasting, number, states
 from ._rule import Context, Hit, Rules, Severity
 
 STATE_RULES: Rules[States] = Rules()
 
-_SHORTEST_STATE = 3
-"""CXone works with states of 3 seconds or more (vendor)."""
 _CLOCKS_DIFFER = 5
 """Seconds by which an ACD's clock may be ahead (our choice)."""
 
@@ -41,7 +39,7 @@ def _event(state: AgentState) -> tuple[str, str]:
 )
 def state_too_short(listed: States, _: Context) -> Iterator[Hit]:
     for row, following, gap, _first in _following(listed):
-        if 0 < gap < _SHORTEST_STATE:
+        if 0 < gap < SHORTEST_STATE:
             yield row.hit(
                 f"{describe(row.record.event_code)} lasts {number(gap)} s, until"
                 f" {describe(following.record.event_code)} at {following.path}.",

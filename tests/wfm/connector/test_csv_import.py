@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timezone
+from decimal import localcontext
 
 import pytest
 
@@ -81,6 +82,13 @@ def test_a_line_becomes_a_row_with_its_units_in_the_interval_of_its_zone():
         "queueDelayTime": 300.25,
         "svcLvlPct": 97.5,
     }
+
+
+def test_a_precision_that_the_program_has_set_rounds_no_figure():
+    with localcontext() as context:
+        context.prec = 2
+        row = one(read(HEADER + LINE)).report.report_data.queue_report[0]
+    assert (row.hold_time, row.work_time, row.queue_delay_time) == (400.5, 930, 300.25)
 
 
 def test_lines_come_out_by_interval_in_the_order_of_time():
@@ -361,6 +369,19 @@ def test_a_mapping_must_be_a_json_object(text):
 )
 def test_what_is_wrong_with_a_mapping_is_told(changes, told):
     assert any(told in each for each in problems(**changes)), problems(**changes)
+
+
+def test_a_key_that_is_there_twice_is_refused_wherever_it_stands():
+    text = json.dumps(QUEUES).replace(
+        '"svc_lvl_pct"', '"hold_time": {"column": "Hold", "unit": "s"}, "svc_lvl_pct"'
+    )
+    text = text.replace('"unit": "min"', '"unit": "s", "unit": "min"')
+    with pytest.raises(ConfigurationError) as caught:
+        CsvMapping.from_json(text)
+    assert caught.value.problems == (
+        "hold_time is there more than once; keep one",
+        "unit is there more than once; keep one",
+    )
 
 
 def test_all_that_is_wrong_with_a_mapping_is_told_at_once():

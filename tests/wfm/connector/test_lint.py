@@ -622,13 +622,13 @@ def test_what_an_acd_writes_cannot_steer_a_terminal():
 
 
 def test_the_documentation_has_the_table_of_the_rules():
-    assert rules_table() in (ROOT / "docs/lint.md").read_text(encoding="utf-8")
+    assert rules_table() in (ROOT / "docs/reference/lint.md").read_text(encoding="utf-8")
 
 
 def test_the_needs_of_the_media_are_those_of_the_field_table():
     words = {Need.REQUIRED: "yes", Need.IF_AVAILABLE: "ria", Need.NOT_REQUIRED: "no"}
     documented = {}
-    for line in (ROOT / "docs/fields.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs/reference/fields.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 7 and cells[0].startswith("`"):
             documented |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), cells[3:])
@@ -637,7 +637,7 @@ def test_the_needs_of_the_media_are_those_of_the_field_table():
         name: needs for name, needs in ours.items() if name not in {"backlog_expired", "backlog_not_expired"}
     }
     assert ours == documented
-    assert needs_table() in (ROOT / "docs/lint.md").read_text(encoding="utf-8")
+    assert needs_table() in (ROOT / "docs/reference/lint.md").read_text(encoding="utf-8")
 
 
 def test_an_event_set_of_ones_own_is_asked_once_for_each_state():

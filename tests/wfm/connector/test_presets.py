@@ -491,7 +491,7 @@ def test_the_public_names_are_sorted_and_explained():
 
 # --- what the documentation says ----------------------------------------------------------------------
 
-PAGE = (Path(__file__).parents[3] / "docs" / "connector-presets.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "connector-presets.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MAPPINGS)

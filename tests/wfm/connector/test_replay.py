@@ -54,6 +54,16 @@ def test_it_goes_on_where_it_was_stopped(acd, tmp_path):
     assert [report.start_date for report in sent] == [interval.start for interval in INTERVALS]
 
 
+def test_the_progress_stays_in_its_file_when_the_program_changes_its_folder(acd, tmp_path, monkeypatch):
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path)
+    steps = replay(acd, SETTINGS, INTERVALS, send_report=lambda report: None, progress="p")
+    next(steps)
+    monkeypatch.chdir(tmp_path / "later")
+    list(steps)
+    assert list((tmp_path / "later").iterdir()) == []
+
+
 def test_an_interval_without_data_is_told_and_the_next_time_it_is_tried_again(acd, tmp_path):
     sent = []
 

@@ -1,5 +1,6 @@
 """What `Connector` promises: each thing at its time, nothing twice, nothing lost, no zeros for a failure."""
 
+import _thread
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 from support.fake_acd import SETTINGS, START, FakeAcd, FakeConnectorClock
-from support.threads import Background, Gate
+from support.threads import PATIENCE, Background, Gate
 
 from cxone_wfm import (
     ConfigurationError,
@@ -324,6 +325,13 @@ def test_an_interval_that_fails_does_not_hold_up_the_others(tmp_path):
     assert health.without_data == (FIRST,)
 
 
+@pytest.mark.parametrize("method", ["contacts", "agent_time"])
+def test_what_is_wrong_with_what_a_method_gave_is_told_of_that_method(world, method):
+    setattr(world.acd, method, lambda interval: ["no record"])
+    with pytest.raises(NoDataError, match=rf"{method}\(\) of the source failed with AttributeError"):
+        extract(world.acd, FIRST, SLOW.aggregator())
+
+
 def test_what_a_failed_extract_gave_before_it_failed_does_not_count(world):
     calls = []
 
@@ -450,14 +458,15 @@ def test_what_was_delivered_before_the_error_is_not_sent_again(world):
     assert world.run(milliseconds=1).unsent_states == 1
 
 
-def test_a_server_that_asks_for_time_gets_it(world):
+@pytest.mark.parametrize("seconds", [600.0, 600])
+def test_a_server_that_asks_for_time_gets_it(world, seconds):
     asked = []
 
     def fails(what):
         if what == "states":
             asked.append(world.clock.monotonic())
             error = RateLimitedError("slow down", 429)
-            error.retry_after = 600.0
+            error.retry_after = seconds
             raise error
 
     world.taken.fails = fails
@@ -704,6 +713,20 @@ def test_with_a_progress_file_of_another_acd_nothing_begins(world):
     assert "is of the acd_type Generic_Fake, and the settings say Other" in str(caught.value)
 
 
+def test_the_progress_stays_in_its_file_when_the_program_changes_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path / "first")
+    clock = FakeConnectorClock()
+    connector = Connector(FakeAcd(clock), Taken(clock).sender, SLOW, progress="p", clock=clock)
+    before = Path("p").read_bytes()
+    monkeypatch.chdir(tmp_path / "later")
+    clock.advance(60)
+    connector.step()
+    assert list(Path().iterdir()) == []
+    assert (tmp_path / "first" / "p").read_bytes() != before
+
+
 def test_a_progress_file_that_cannot_be_written_is_told_at_the_start(tmp_path, world):
     with pytest.raises(ConfigurationError, match="cannot be written"):
         Connector(
@@ -907,6 +930,57 @@ def test_ctrl_c_without_a_handler_ends_the_work_as_well(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         connector.run(CtrlC())
     assert [t for t in threading.enumerate() if t.name == "cxone-wfm-connector"] == []
+
+
+def already_set():
+    event = threading.Event()
+    event.set()
+    return event
+
+
+def run_until_ctrl_c(connector, is_time):
+    """Run the connector in this thread, the main one, and interrupt it when it is time."""
+
+    def interrupt():
+        is_time()
+        _thread.interrupt_main()
+
+    interrupting = Background(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        connector.run(threading.Event())
+    assert interrupting.outcome() is None
+
+
+def test_ctrl_c_in_the_middle_of_a_call_gives_the_call_up_and_nothing_follows(tmp_path):
+    clock, gate = FakeConnectorClock(), Gate()
+    taken = Taken(clock)
+    taken.fails = lambda what: gate() if what == "states" else None
+    connector = Connector(FakeAcd(clock), taken.sender, SLOW, progress=tmp_path / "p", clock=clock)
+    before = (tmp_path / "p").read_bytes()
+    run_until_ctrl_c(connector, gate.wait_until_reached)
+    with pytest.raises(RuntimeError, match="make a new one"):
+        connector.run(already_set())
+    gate.open()
+    for thread in threading.enumerate():
+        if thread.name == "cxone-wfm-connector":
+            thread.join(10)
+    assert (tmp_path / "p").read_bytes() == before
+    assert taken.reports == []
+
+
+def test_ctrl_c_while_nothing_is_due_ends_the_thread_and_it_can_be_run_again(tmp_path):
+    class Idle(FakeConnectorClock):
+        waits = threading.Event()
+
+        def wait(self, stop, seconds):
+            self.waits.set()
+            assert stop.wait(PATIENCE)
+
+    clock = Idle()
+    connector = Connector(FakeAcd(clock), Taken(clock).sender, SLOW, progress=tmp_path / "p", clock=clock)
+    run_until_ctrl_c(connector, lambda: clock.waits.wait(PATIENCE))
+    assert [t for t in threading.enumerate() if t.name == "cxone-wfm-connector"] == []
+    connector.run(already_set())
 
 
 def test_with_the_machines_clock_it_works_as_well(tmp_path):
