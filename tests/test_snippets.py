@@ -19,10 +19,13 @@ from support import pages
 from support.snippets import PAGES, ROOT, Block, Reader, blocks_of, commands_in, same
 from support.sockets import unused_port
 
+import cxone_wfm
 from cxone_wfm.simulator import Simulator
 
 pytest_plugins = ["cxone_wfm.simulator.pytest_plugin", "cxone_assist.simulator.pytest_plugin"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pages are written for a POSIX shell")
+
+PACKAGES = str(Path(cxone_wfm.__file__).parents[1])
 
 ENDLESS = (
     "cxone-wfm simulate",
@@ -82,7 +85,7 @@ def reader(
     monkeypatch.setenv("CXONE_ACCESS_KEY_ID", config.access_key_id.reveal())
     monkeypatch.setenv("CXONE_ACCESS_KEY_SECRET", config.access_key_secret.reveal())
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([PACKAGES, str(ROOT / "tests")]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])

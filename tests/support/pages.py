@@ -35,7 +35,7 @@ from cxone_wfm.simulator import Simulator, Status
 
 NOW = datetime(2024, 4, 17, 10, 20, tzinfo=timezone.utc)
 STATE = AgentState(login_id="ann@shop.example", acd_id="My_ACD", event_code="READY", event_utc_time=NOW)
-SAMPLES = ROOT / "cxone_wfm/samples"
+SAMPLES = Path(cxone_wfm.__file__).parent / "samples"
 REPORT = HistoricalReport.from_json((SAMPLES / "historical.json").read_bytes())
 
 PORT = "8080"
