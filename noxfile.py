@@ -146,6 +146,14 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation's site, into build/site. A warning or a link that leads nowhere is an error."""
+    session.install("-e", ".[simulator,server,cli,postgres]", *group("docs"))
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement, not a warning
+    session.run("mkdocs", "build", "--strict", "-f", "docs/site/mkdocs.yml", *session.posargs, env=quiet)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """How fast the hot paths are, as ratios in one run; `-- --full` for the large sizes."""
     session.install("-e", ".[dev]", *group("bench"))

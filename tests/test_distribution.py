@@ -33,7 +33,7 @@ EXTRAS = {
     "fast": {"orjson"},
     "postgres": {"psycopg"},
 }
-OF_THE_PROJECT = {"dev", "bench"}
+OF_THE_PROJECT = {"dev"}
 OF_AN_EXTRA = set().union(*EXTRAS.values())
 NEED_AN_EXTRA = (
     "cxone_wfm.cli",

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import assist_diagram, assist_wire
+from support import assist_wire
 
 from cxone_assist import AssistConnection, LocalProtocolError, PlatformConnection, ProtocolViolation, State
 from cxone_assist._states import ASSIST, PLATFORM, Input
@@ -102,8 +102,3 @@ def test_whatever_a_peer_sends_has_an_outcome_in_every_state(role):
 def test_every_input_of_a_table_is_walked(role):
     _, table, inputs, _ = ROLES[role]
     assert {occurrence for row in table.values() for occurrence in row} == set(inputs)
-
-
-def test_the_diagrams_in_the_documentation_are_those_of_the_tables():
-    text = assist_diagram.DOCUMENT.read_text("utf-8")
-    assert assist_diagram.updated(text) == text, "run tests/support/assist_diagram.py"
