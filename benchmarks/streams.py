@@ -5,7 +5,7 @@
 
 An endpoint is a process of its own on core 0, the generator one on the last core: so many streams, each with
 160 bytes every 20 ms. Those that are compared are loaded in turn. A core takes as many streams as a frame's
-time goes into 20 ms: at 10 µs, 2,000. All make full garbage collections rare: see docs/how-to/assist-server.md.
+time goes into 20 ms: at 10 µs, 2,000. All make full garbage collections rare: docs/how-to/assist-server.md.
 """
 
 from __future__ import annotations
