@@ -7,23 +7,16 @@ import html
 import importlib
 import pkgutil
 import re
-import sys
-import time
-import types
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import attrs
 import pytest
-from support.fake_acd import FakeAcd, FakeConnectorClock
-from support.threads import PATIENCE, Background
 
 import cxone_assist
 import cxone_wfm
 from cxone_wfm.config import Endpoints, WfmConfig, _optional
-from cxone_wfm.connector import AgentStatus
-from cxone_wfm.simulator import Simulator
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -117,38 +110,6 @@ def first_program(heading):
 @pytest.mark.parametrize(("heading", "most"), [("A program", 15), ("A connector", 12)])
 def test_a_program_of_the_readme_is_short(heading, most):
     assert len([line for line in first_program(heading).splitlines() if line.strip()]) <= most
-
-
-def test_the_readme_connector_runs(tmp_path, monkeypatch):
-    class MyAcd(FakeAcd):
-        def __init__(self):
-            super().__init__(FakeConnectorClock())
-
-        def agents(self, now):
-            yield AgentStatus(login_id="ann", event_code="READY")
-
-    acd = types.ModuleType("my_acd")
-    acd.MyAcd = MyAcd
-    monkeypatch.setitem(sys.modules, "my_acd", acd)
-    monkeypatch.chdir(tmp_path)
-    with Simulator() as simulator:
-        config = simulator.config()
-        monkeypatch.setattr("cxone_wfm.WfmClient.from_env", lambda: cxone_wfm.WfmClient(config))
-        names = {}
-        running = Background(lambda: exec(first_program("A connector"), names))
-        end = time.monotonic() + PATIENCE
-        while not simulator.received.agent_states and time.monotonic() < end:
-            time.sleep(0.01)
-        names["stop"].set()
-        assert running.outcome() is None
-        assert [state.event_code for state in simulator.received.agent_states] == ["READY"]
-        assert simulator.received.heartbeats == 1
-    assert (tmp_path / "progress.json").exists()
-
-
-def test_the_changelog_names_the_version_or_has_unreleased_changes():
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"## [{cxone_wfm.__version__}]" in changelog or "## [Unreleased]" in changelog
 
 
 # The reference
