@@ -231,13 +231,6 @@ def _revealed(value: object) -> object:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def _exists(path: object) -> bool:
-    try:
-        return isinstance(path, str) and path != "" and Path(path).exists()
-    except OSError:  # a name that is too long, a folder that may not be looked into
-        return False
-
-
 def _split(url: object) -> SplitResult | None:
     """The parts of a URL, or None. `urlsplit` alone lets line breaks and text after a bracket pass."""
     if not isinstance(url, str) or not url.isprintable() or " " in url:
@@ -297,11 +290,11 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _ca_bundle_problems(path: str) -> list[str]:
+def _ca_bundle_problems(path: object) -> list[str]:
     import ssl  # here, for it is slow to import  # noqa: PLC0415
 
     try:
-        if not _exists(path):
+        if not isinstance(path, str) or path == "" or not Path(path).exists():
             return [f"ca_bundle: there is no file {path!r}"]
         if not Path(path).is_dir():  # what is in a folder is looked up by name when it is needed
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)

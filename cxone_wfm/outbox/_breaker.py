@@ -47,11 +47,13 @@ class Breaker:
     def __attrs_post_init__(self) -> None:
         self.limit = self.workers
 
+    def rests(self, now: float) -> bool:
+        """Whether nothing may leave yet, however few requests are on their way."""
+        return bool(self.cause) and now < self.open_until
+
     def admits(self, now: float) -> bool:
         """Whether one more request may leave."""
-        if self.cause:
-            return self.in_flight == 0 and now >= self.open_until
-        return self.in_flight < self.limit
+        return not self.rests(now) and self.in_flight < (1 if self.cause else self.limit)
 
     def succeeded(self, now: float, events: int) -> None:
         """A request was taken, with so many events in it."""

@@ -80,7 +80,7 @@ class Dispatcher:
         self._config = config
         self._chance = chance
         self._turn = 0
-        self._somebody_waits = False
+        self._without_place: set[EventKind] = set()
         self._gather_until = -math.inf
         self._most: dict[EventKind, int] = dict.fromkeys(KINDS, 1) | {"agent_state": config.max_batch}
         self._troubles: dict[str, _Trouble] = {}
@@ -102,8 +102,8 @@ class Dispatcher:
             if breaker.admits(now):
                 breaker.in_flight += 1
                 found.append(self._want(kind, breaker))
-            else:
-                self._somebody_waits = True
+            elif not breaker.rests(now):
+                self._without_place.add(kind)
         return found
 
     def _want(self, kind: EventKind, breaker: Breaker) -> Want:
@@ -124,16 +124,18 @@ class Dispatcher:
         return max(0.0, self._gather_until - now)
 
     def gave(self, wants: Sequence[Want], attempt: Attempt | None, now: float) -> bool:
-        """The store gave this for the wants. Whether somebody may have waited for a place free now."""
-        waited, self._somebody_waits = self._somebody_waits and bool(wants), False
+        """The store gave this for the wants. Whether somebody asked in vain for a place that is free now."""
+        somebody_may = False
         for want in wants:
             if attempt is None or want.kind != attempt.kind:
                 self.breakers[want.kind].in_flight -= 1
+                somebody_may |= want.kind in self._without_place
+                self._without_place.discard(want.kind)
             elif want.kind == "agent_state" and len(attempt.events) < min(want.most, FEW):
                 self._gather_until = now + GATHER_SECONDS
         if attempt is not None and attempt.tries > 1:
             self._waiting[attempt.kind] = max(0, self._waiting[attempt.kind] - 1)
-        return waited
+        return somebody_may
 
     def before(self, attempt: Attempt, now: float, at: float) -> Outcome | None:
         """What becomes of an attempt that must not be sent; None where it may be.

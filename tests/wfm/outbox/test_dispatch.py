@@ -153,6 +153,15 @@ def test_who_found_no_place_is_told_of_a_free_one() -> None:
     assert it.gave(it.wants(0.0), None, 0.0) is False
 
 
+def test_a_place_that_is_taken_still_or_a_kind_that_rests_wakes_nobody() -> None:
+    it = dispatcher(workers=1)
+    it.gave(it.wants(0.0), attempt(), 0.0)  # on its way
+    assert it.gave(it.wants(1.0), None, 1.0) is False  # others would look for states in vain, as this one did
+    it, now = opened()
+    assert "agent_state" not in kinds(it, now - 0.001)
+    assert it.gave(it.wants(now - 0.001), None, now) is False
+
+
 # --- what an end means --------------------------------------------------------------------------------
 
 
