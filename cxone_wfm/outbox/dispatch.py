@@ -119,6 +119,11 @@ class Dispatcher:
             fresh_first=probe and self._waiting[kind] < MOST_WAITING,
         )
 
+    def may_send(self, kind: EventKind, now: float) -> bool:
+        """Whether it is worth a look when an event of this kind comes: it neither rests nor is gathered."""
+        gathered = kind == "agent_state" and self.gathers(now) > 0
+        return not gathered and not self.breakers[kind].rests(now)
+
     def gathers(self, now: float) -> float:
         """For how many seconds states are gathered still."""
         return max(0.0, self._gather_until - now)

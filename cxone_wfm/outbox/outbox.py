@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +16,7 @@ from ._place import file_of, server_of
 from .identity import EventRecord, new_event, new_events
 from .limits import Limits, Need, bound_met, level, used
 from .sqlite import SqliteStore
-from .store import Counts, DeadLetter, NewEvent, Outcome, Receipt, Store, StoredEvent
+from .store import KINDS, Counts, DeadLetter, EventKind, NewEvent, Outcome, Receipt, Store, StoredEvent
 
 ENQUEUE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
@@ -50,7 +50,7 @@ class Outbox:
         self._folder = folder
         self._on_high_water = on_high_water
         self._above = False
-        self._listeners: list[Callable[[], object]] = []
+        self._listeners: list[Callable[[Collection[EventKind]], object]] = []
         self._closed = self._forked = False
         self._changed = threading.Condition()
         self._coming = Need()
@@ -142,7 +142,7 @@ class Outbox:
         done = self.store.requeue(list(event_ids), self.wall())
         if done:
             _log.warning("%d dead letters were put at the ends of their streams", done)
-            self._tell()
+            self._tell(KINDS)
         return done
 
     def purge(self, event_ids: Iterable[str]) -> int:
@@ -164,8 +164,8 @@ class Outbox:
 
     # For the sender
 
-    def listen(self, listener: Callable[[], object]) -> None:
-        """Call it after each acceptance of something new."""
+    def listen(self, listener: Callable[[Collection[EventKind]], object]) -> None:
+        """Call it after each acceptance of something new, with the kinds that it may be of."""
         self._listeners.append(listener)
 
     def made_room(self) -> None:
@@ -247,16 +247,16 @@ class Outbox:
                 for receipt, event in zip(receipts, events, strict=True)
             ]
         if not all(receipt.duplicate for receipt in receipts):
-            self._tell()
+            self._tell({event.kind for event in events})
         return None, receipts
 
     def _refuse_in_child(self) -> None:
         if self._forked:
             raise ForkedOutboxError
 
-    def _tell(self) -> None:
+    def _tell(self, kinds: Collection[EventKind]) -> None:
         for listener in self._listeners:
-            listener()
+            listener(kinds)
 
     def _mind_the_level(self, share: float) -> None:
         was, self._above = self._above, share >= _HIGH_WATER

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Literal
@@ -342,9 +342,9 @@ class DurableSender:
                 _log.warning("upkeep of the outbox failed; it is tried again: %s", trouble)
             self._upkeep_trouble = trouble
 
-    def _wake(self) -> None:
+    def _wake(self, kinds: Collection[EventKind]) -> None:
         with self._lock:
-            if not self._dispatcher.gathers(self._clock.monotonic()):
+            if any(self._dispatcher.may_send(kind, self._clock.monotonic()) for kind in kinds):
                 self._work_came.notify()
 
     def _refuse_in_child(self) -> None:

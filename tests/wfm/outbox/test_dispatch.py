@@ -127,9 +127,11 @@ def test_after_a_small_request_states_are_gathered_and_reports_go_on() -> None:
     it.gave(it.wants(10.0), attempt(dispatch.FEW - 1), 10.0)
     assert it.gathers(10.0) == pytest.approx(dispatch.GATHER_SECONDS)
     assert kinds(it, 10.0) == set(KINDS) - {"agent_state"}
+    assert [it.may_send(kind, 10.0) for kind in KINDS] == [False, True, True]
     assert {want.kind for want in it.wants(10.0, hurry=True)} == set(KINDS)
     assert it.gathers(10.0 + dispatch.GATHER_SECONDS) == 0
     assert kinds(it, 10.0 + dispatch.GATHER_SECONDS) == set(KINDS)
+    assert it.may_send("agent_state", 10.0 + dispatch.GATHER_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,8 @@ def test_a_place_that_is_taken_still_or_a_kind_that_rests_wakes_nobody() -> None
     it, now = opened()
     assert "agent_state" not in kinds(it, now - 0.001)
     assert it.gave(it.wants(now - 0.001), None, now) is False
+    assert not it.may_send("agent_state", now - 0.001)
+    assert it.may_send("agent_state", now)
 
 
 # --- what an end means --------------------------------------------------------------------------------

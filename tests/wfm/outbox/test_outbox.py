@@ -26,7 +26,7 @@ from cxone_wfm import (
 from cxone_wfm.outbox import Limits, Outbox, Receipt, StoredEvent
 from cxone_wfm.outbox.reading import owner_of, read_outbox
 from cxone_wfm.outbox.sqlite import SqliteStore
-from cxone_wfm.outbox.store import NewEvent
+from cxone_wfm.outbox.store import KINDS, NewEvent
 from cxone_wfm.testing import FakeClock
 
 
@@ -155,12 +155,12 @@ def test_what_is_no_record_is_refused_with_everything_beside_it(store: SqliteSto
 
 def test_listeners_hear_of_what_is_new_only(store: SqliteStore) -> None:
     box = outbox(store)
-    heard: list[str] = []
-    box.listen(lambda: heard.append("new"))
+    heard: list[set[str]] = []
+    box.listen(lambda kinds: heard.append(set(kinds)))
     box.enqueue(state("a"))
     box.enqueue(state("a"))
-    box.enqueue_many([state("a"), state("b")])
-    assert len(heard) == 2
+    box.enqueue_many([state("a"), state("b"), report(0)])
+    assert heard == [{"agent_state"}, {"agent_state", "historical_report"}]
 
 
 # --- room ---------------------------------------------------------------------------------------------
@@ -456,15 +456,15 @@ def test_dead_letters_are_read_to_the_end(store: SqliteStore) -> None:
 
 def test_requeueing_wakes_the_sender_and_warns(store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
     box = outbox(store)
-    heard: list[str] = []
+    heard: list[set[str]] = []
     box.enqueue(state("a"))
     attempt = take(store)
     store.advance([dead(attempt)], [], 0.0)
-    box.listen(lambda: heard.append("new"))
+    box.listen(lambda kinds: heard.append(set(kinds)))
     assert box.requeue(["nobody"]) == 0
     assert (heard, caplog.text) == ([], "")
     assert box.requeue(ids(attempt)) == 1
-    assert heard == ["new"]
+    assert heard == [set(KINDS)]
     assert caplog.records[0].levelno == logging.WARNING
     assert take(store).events[0].accepted_at == AT
 
