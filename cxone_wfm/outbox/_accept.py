@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from ._receipts import Known, receipts
-from ._schema import pieces
+from ._schema import listed
 from .store import KINDS, EventKind, NewEvent, Receipt, Usage
 
-_AT_ONCE = 500
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
 _Row = tuple[int, int, str, str, int, bytes | None, bytes, float, bytes]
 """A row of `event`."""
@@ -106,8 +105,7 @@ def _usage(rows: Sequence[_Row]) -> dict[EventKind, Usage]:
 
 def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Known]:
     found: dict[bytes, Known] = {}
-    for part in pieces(keys, _AT_ONCE):
-        marks = ",".join("?" * len(part))
+    for marks, part in listed(keys):
         for table in ("event", "ledger", "dead"):
             rows = connection.execute(
                 f"SELECT key, digest, event_id, stream, seq FROM {table} WHERE key IN ({marks})",  # noqa: S608 - our own words
@@ -119,8 +117,7 @@ def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Kno
 
 def _last_numbers(connection: sqlite3.Connection, streams: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for part in pieces(streams, _AT_ONCE):
-        marks = ",".join("?" * len(part))
+    for marks, part in listed(streams):
         found |= dict(
             connection.execute(f"SELECT stream, last_seq FROM stream WHERE stream IN ({marks})", part)  # noqa: S608 - our own words
         )

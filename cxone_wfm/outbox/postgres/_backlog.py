@@ -7,7 +7,6 @@ it was read. What was read waits in one queue for each stream, and the heads of 
 
 import heapq
 import math
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -54,7 +53,7 @@ class Backlog:
         """Positions of sets that were given out by others before. They are never read as something new, not
         even when they have just been delivered and are not deleted yet."""
         self._busy: set[str] = set()
-        self._queues: dict[str, deque[Row]] = {}
+        self._queues: dict[str, list[Row]] = {}
         self._cut: dict[str, int] = {}
         self._heads: list[tuple[int, str]] = []
         self._rows = 0
@@ -103,7 +102,7 @@ class Backlog:
             if head is None or (taken and head.size > room):
                 break
             heapq.heappop(self._heads)
-            self._queues[head.stream].popleft()
+            self._queues[head.stream].pop(0)
             self._rows -= 1
             if not self._queues[head.stream]:
                 del self._queues[head.stream]
@@ -164,7 +163,7 @@ class Backlog:
             heapq.heappush(self._heads, (row.position, stream))
 
     def _keep(self, row: Row) -> None:
-        queue = self._queues.setdefault(row.stream, deque())
+        queue = self._queues.setdefault(row.stream, [])
         if len(queue) < DEEP:
             queue.append(row)
             self._rows += 1
