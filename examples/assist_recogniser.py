@@ -61,7 +61,8 @@ class Transcriber:
 
     def _tell(self, stream: Stream, heard: list[Heard]) -> None:
         for text, final in heard:
-            print(stream.contact_id, stream.perspective, "final:" if final else "partial:", text, flush=True)
+            who, state = f"{stream.contact_id} {stream.perspective}", "final" if final else "partial"
+            print(f"{who} {state}: {text}\n", end="", flush=True)  # one write: other streams print too
             with suppress(LocalProtocolError):  # the socket may have closed: for hold, or at the end
                 stream.send_message("TRANSCRIPT", text, parameters={"final": final})
 

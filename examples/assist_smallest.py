@@ -8,10 +8,9 @@ from cxone_assist.server import Stream, serve
 
 def on_audio(stream: Stream, ulaw: bytes, position: int) -> None:
     if position % 8000 == 0:
-        print(
-            f"{stream.contact_id} {stream.perspective} {position // 8000} s {mulaw.level(ulaw):.0f} dB",
-            flush=True,
-        )
+        who = f"{stream.contact_id} {stream.perspective}"
+        # One write, for other streams print too.
+        print(f"{who} {position // 8000} s {mulaw.level(ulaw):.0f} dB\n", end="", flush=True)
 
 
 serve(

@@ -26,7 +26,8 @@ from cxone_assist import Participant, StaticTokens, WebHooksMessagesRequest, utt
 def on_utterance(utterance: WebHooksMessagesRequest) -> None:
     """Take one utterance. CXone has its answer already; a thread of waitress is busy until this returns."""
     who = "contact" if utterance.participant_id == Participant.PATRON else utterance.participant_id
-    print(f"{utterance.contact_id} {who}: {utterance.message_body}", flush=True)
+    # One write, for other requests are in threads of their own.
+    print(f"{utterance.contact_id} {who}: {utterance.message_body}\n", end="", flush=True)
 
 
 tokens = StaticTokens(os.environ["CXONE_ASSIST_WEBHOOK_TOKEN"])

@@ -58,7 +58,8 @@ def next_event(websocket: ServerConnection, conn: AssistConnection) -> AssistEve
 def on_audio(who: str, audio: AudioReceived) -> None:
     if audio.position % mulaw.SAMPLE_RATE == 0:
         second = audio.position // mulaw.SAMPLE_RATE
-        print(f"{who} {second} s {mulaw.level(audio.payload):.0f} dB", flush=True)
+        # One write, for the other streams are in threads of their own.
+        print(f"{who} {second} s {mulaw.level(audio.payload):.0f} dB\n", end="", flush=True)
 
 
 if __name__ == "__main__":
