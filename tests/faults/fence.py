@@ -22,7 +22,10 @@ from faults.stock import stock_of
 from faults.waiting import wait_for
 from faults.worker import Job
 
-COUNTS = {"freezes": Count(4, 40, "times that the owner is frozen")}
+COUNTS = {
+    "freezes": Count(4, 40, "times that the owner is frozen"),
+    "patience": Count(60, 60, "seconds for what is pending at the end"),
+}
 REFUSAL = "OutboxLockedError"
 
 
@@ -35,12 +38,12 @@ def run(counts: Mapping[str, int]) -> list[Outcome]:
         (work / "second").mkdir()
         books = Books(work / "receipts", streams(20))
         job = Job(store=str(work / "outbox.db"), url=server.url, receipts=str(books.path), rate=1000)
-        job = attrs.evolve(job, count=10**6, then="wait")
+        job = attrs.evolve(job, count=10**6, then="wait", patience=counts["patience"])
         with Nursery(work) as first, Nursery(work / "second") as second:
             for number in range(counts["freezes"]):
                 books.update()
                 owner = first.start(attrs.evolve(job, start=books.start(), seed=number))
-                wait_for(books.grew, 5.0)
+                wait_for(lambda: books.grew() or first.is_over(), 5.0)
                 os.kill(owner, signal.SIGSTOP)
                 second.start(attrs.evolve(job, start={}, count=0, then="drain"))
                 code = second.ended(10.0)

@@ -140,7 +140,7 @@ def kill_again_and_again(counts: Mapping[str, int], work: Path) -> Outcome:
         while kills < cycles or len(books.receipts) < counts["events"]:
             nursery.start(job_of(job, books, CALLS_PER_LIFE * counts["at_once"], "wait", seed + kills))
             if chance.random() < AT_WORK:
-                wait_for(books.grew, LONGEST_START)
+                wait_for(lambda: books.grew() or nursery.is_over(), LONGEST_START)
             if nursery.ended(chance.uniform(0.0, LONGEST_LIFE)) is not None:
                 outcome.problems.append(f"a worker ended by itself: {nursery.last_words()}")
                 break

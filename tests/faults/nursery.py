@@ -62,6 +62,10 @@ class Nursery:
         self.pid = int(self._lines.get(timeout=30))
         return self.pid
 
+    def is_over(self) -> bool:
+        """Whether the worker has ended."""
+        return not Path(f"/proc/{self.pid}").exists()
+
     def ended(self, timeout: float) -> int | None:
         """The worker's exit code, negative for a signal; None where it runs on after the time."""
         try:

@@ -53,7 +53,7 @@ TEETH = (
         ("power", "--images", "400", "--transactions", "18", "--plain", "0"),
         ("lost",),
     ),
-    Tooth("no_fencing", ("fence", "--freezes", "1"), ("not fenced",)),
+    Tooth("no_fencing", ("fence", "--freezes", "1", *SHORT), ("not fenced",)),
     Tooth("no_dedupe", ("kill", "--cycles", "6", "--events", "300", *SHORT), ("second id", "sent again")),
     Tooth("follow_redirects", ("storm", "--events", "400", "--redirects", "100", *SHORT), ("other host",)),
     Tooth(
