@@ -35,7 +35,11 @@ _LOOKS_FOR_BYTES = 10
 
 
 class Socket(Protocol):
-    """What the server asks of a websocket library, in the server's thread only."""
+    """What the server asks of a websocket library, in the server's thread only.
+
+    It cuts its connection by itself where more than ``limits.unsent_bytes`` wait for the peer, be it texts
+    or pongs.
+    """
 
     def send_text(self, text: str) -> None:
         """Send a text message."""
@@ -48,9 +52,6 @@ class Socket(Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
-
-    def unsent(self) -> int:
-        """Return how many bytes the peer has not taken yet."""
 
 
 class Session:
@@ -178,12 +179,9 @@ class Session:
         self._end(None, code, reason)
 
     def _send(self, text: str) -> None:
-        if self._conn.state is not State.STREAMING:
-            return
-        self._socket.send_text(text)
-        self._stats.messages_sent += 1
-        if self._socket.unsent() > self._hub.limits.unsent_bytes:
-            self._socket.abort()
+        if self._conn.state is State.STREAMING:
+            self._socket.send_text(text)
+            self._stats.messages_sent += 1
 
     # --- the handshake -------------------------------------------------------------------------
 

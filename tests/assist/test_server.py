@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import trustme
@@ -30,6 +30,7 @@ from cxone_assist.call_events import (
 )
 from cxone_assist.server import Limits, Request, Server, Stream, StreamStats, _server, allow_all
 from cxone_assist.server._delivery import Callbacks, Delivery
+from cxone_assist.server._fragments import Fragments, MalformedMessage
 from cxone_assist.server._websockets import _Connection
 from cxone_assist.testing import init_message
 
@@ -78,12 +79,22 @@ def serving(**options):
     return Server(**({"authorize": allow_all} | options))
 
 
-def stream(server, **keys):
+def stream(server, *, tls=None, **keys):
     """Return a peer whose stream was accepted."""
-    peer = RawPeer(server.port)
+    peer = RawPeer(server.port, tls=tls)
     peer.text(init(**keys))
     assert peer.read_text() == CONNECTED
     return peer
+
+
+def tls_contexts():
+    """Return what a server and its peer take for TLS."""
+    authority = trustme.CA()
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server_side)
+    client_side = ssl.create_default_context()
+    authority.configure_trust(client_side)
+    return server_side, client_side
 
 
 def only(server):
@@ -354,6 +365,16 @@ def test_a_peer_that_resets_its_half_leaves_nothing():
         eventually(lambda: not server._hub.half_closed._open)
 
 
+def test_what_comes_after_a_message_that_is_too_large_is_not_kept():
+    fragments = Fragments(1000)
+    with suppress(MalformedMessage):
+        fragments.add(2, b"a" * 900, fin=False)
+    for _ in range(3):
+        with pytest.raises(MalformedMessage, match="at most 1000 bytes"):
+            fragments.add(0, b"a" * 900, fin=False)
+    assert not fragments._parts
+
+
 def test_endless_empty_fragments_are_cut_off():
     with serving(limits=Limits(message_bytes=1000)) as server, stream(server) as peer:
         peer.send(frame(2, b"", fin=False), *[frame(0, b"", fin=False)] * 1001)
@@ -581,6 +602,26 @@ def test_a_peer_that_does_not_read_is_cut_and_memory_stays_bounded():
             time.sleep(0)
         eventually(lambda: not one.open)
         peer.sock.close()
+
+
+def test_a_peer_that_reads_late_is_kept_as_long_as_what_waits_is_within_the_limit():
+    with serving(limits=Limits(unsent_bytes=32 << 20)) as server, stream(server) as peer:
+        one = only(server)
+        for _ in range(260):  # 16 MB: more than the kernel takes
+            one.send_message("BIG", "x" * 60_000)
+        eventually(lambda: one.stats.messages_sent == 260)
+        assert all("x" * 60_000 in peer.read_text() for _ in range(260))
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_peer_that_pings_and_does_not_read_the_pongs_is_cut(tls):
+    server_side, client_side = tls_contexts() if tls else (None, None)
+    with serving(ssl=server_side, limits=Limits(unsent_bytes=100_000)) as server:
+        with stream(server, tls=client_side) as peer, suppress(OSError):
+            one = only(server)
+            while one.open:
+                peer.send(*[frame(9, b"?" * 125)] * 1000)
+        eventually(lambda: not server.streams)
 
 
 # --- the clock ---------------------------------------------------------------------------------
@@ -916,6 +957,9 @@ def test_an_endpoint_says_nothing_to_a_peer_that_has_not_asked_for_a_websocket()
     class Transport:
         def __init__(self):
             self.written = []
+
+        def set_write_buffer_limits(self, *, high):
+            assert high == Limits().unsent_bytes
 
         write = property(lambda self: self.written.append)
 
