@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
+from .._connection import NORMAL
 from ._fragments import BINARY, CONTINUATION, PROTOCOL_ERROR, TEXT, Fragments, MalformedMessage
 from ._hub import Hub
 from ._request import ABNORMAL_CLOSURE, BACKLOG, NO_STATUS, peers_log, read_request
-from ._session import NORMAL, Session
+from ._session import Session
 
 __all__ = ["listen"]
 

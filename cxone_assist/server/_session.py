@@ -11,10 +11,11 @@ from math import inf
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from .._connection import NORMAL, TRY_AGAIN_LATER
 from ..auth import StaticTokens
 from ..events import AssistEvent, ProtocolViolation, StreamRequested
 from ..messages import WebSocketHookInitializeMessage
-from ..protocol import AssistConnection, State
+from ..protocol import UNAUTHORIZED, AssistConnection, State
 from ._delivery import Delivery
 from .stream import Request, Stream, StreamStats, allow_all
 
@@ -25,11 +26,8 @@ Ask: TypeAlias = Callable[[WebSocketHookInitializeMessage, Request], bool]
 
 log = logging.getLogger("cxone_assist.server")
 
-__all__ = ["GOING_AWAY", "NORMAL", "TRY_AGAIN_LATER", "Session", "Socket"]
+__all__ = ["Session", "Socket"]
 
-NORMAL, GOING_AWAY, TRY_AGAIN_LATER = 1000, 1001, 1013
-_UNAUTHORIZED = "unauthorized"
-_LONGEST_REASON = 120
 _LOOKS_FOR_BYTES = 10
 """Times that a socket is looked at while it may be silent: it is cut a tenth of that time late, at most."""
 
@@ -223,7 +221,7 @@ class Session:
             return
         refusal = self._hub.refusal(init) if allowed else None
         if not allowed:
-            self._reject(_UNAUTHORIZED, None)
+            self._reject(UNAUTHORIZED, None)
         elif refusal is not None:
             self._reject(refusal, TRY_AGAIN_LATER)
         else:
@@ -246,4 +244,4 @@ class Session:
             self._hub.wake(self, self._cut_at)
             if reply is not None:
                 self._socket.send_text(reply)
-            self._socket.close(code, reason[:_LONGEST_REASON])
+            self._socket.close(code, reason)

@@ -4,6 +4,7 @@ import gc
 import importlib
 import json
 import logging
+import math
 import socket
 import ssl
 import struct
@@ -461,6 +462,20 @@ def test_a_callback_that_blocks_sheds_the_oldest_of_its_own_and_holds_no_other_s
             assert stats.dropped_samples == stats.dropped_frames * 160
 
 
+def test_a_buffer_without_a_limit_drops_nothing():
+    go, heard = threading.Event(), Log()
+    limits = Limits(buffer_seconds=math.inf)
+    with (
+        serving(limits=limits, on_audio=lambda *_: go.wait(5) and heard(1)) as server,
+        stream(server) as peer,
+    ):
+        for _ in range(20):
+            peer.audio(b"a" * 60_000)  # 150 seconds
+        eventually(lambda: only(server).stats.frames == 20)
+        go.set()
+        heard.wait(lambda items: len(items) == 20)
+
+
 def test_a_callback_that_raises_is_logged_once_for_its_stream_and_the_stream_lives(inline, caplog):
     heard = Log()
 
@@ -558,6 +573,13 @@ def test_a_stream_closes_its_socket_and_hears_nothing_more():
         assert peer.gone()
     assert not heard.items
     one.close()  # the server is gone, and nothing happens
+
+
+@pytest.mark.parametrize("reason", ["x" * 123, "ä" * 61])
+def test_the_longest_reason_of_a_close_is_sent_whole(reason):
+    with serving() as server, stream(server) as peer:
+        only(server).close(3000, reason)
+        assert peer.read_close() == (3000, reason)
 
 
 @pytest.mark.parametrize(("code", "reason"), [(999, ""), (1005, ""), (5000, ""), (1000, "ä" * 62)])
@@ -838,6 +860,35 @@ def test_the_last_callbacks_are_waited_for():
     assert len(ended) == 1
 
 
+@pytest.mark.parametrize("callback", ["on_call", "on_end"])
+def test_a_callback_may_close_the_server(callback):
+    closed, told = Log(), threading.Lock()
+
+    def close(*_):
+        if told.acquire(blocking=False):  # the closing itself is told, too
+            server.close()
+            closed(1)
+
+    server = serving(**{callback: close})
+    server.start()
+    stream(server).sock.close()
+    closed.wait(len)
+    assert server.streams == ()
+
+
+def test_a_callback_in_the_server_s_own_thread_may_not_close_it():
+    refused = Log()
+
+    def on_call(event):
+        if isinstance(event, CallStarted):
+            with pytest.raises(LocalProtocolError, match="another") as caught:
+                server.close()
+            refused(caught)
+
+    with serving(on_call=on_call, inline=True) as server, stream(server):
+        refused.wait(len)
+
+
 def test_a_server_starts_once_and_says_when_it_was_not():
     server = serving()
     assert server.streams == ()
@@ -846,6 +897,12 @@ def test_a_server_starts_once_and_says_when_it_was_not():
         _ = server.port
     with server, pytest.raises(LocalProtocolError, match="once"):
         server.start()
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_does_not_exist_is_refused(port):
+    with pytest.raises(ValueError, match="65535"):
+        serving(port=port).start()
 
 
 def test_a_port_that_is_taken_is_told_in_the_caller_s_thread():
