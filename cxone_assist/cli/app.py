@@ -258,7 +258,8 @@ def replay(
 ) -> None:
     """Play captures again: to an endpoint, or straight into calls, which waits for nothing.
 
-    Exits with 0, with 4 where a file is no capture, with 5 where the endpoint cannot be reached.
+    Exits with 0, with 1 where a recording stopped early, with 4 where a file is no capture, with 5 where the
+    endpoint cannot be reached.
     """
     with _extras_needed():
         from .replay import replay as run_replay  # here, for it needs the extra `server`  # noqa: PLC0415

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 import attrs
 import pytest
@@ -338,8 +339,23 @@ def test_what_is_no_address_of_an_endpoint_is_told(command):
     assert "http://127.0.0.1/ isn't a valid URI" in result.output
 
 
+def test_replay_says_that_a_recording_stopped_early(tmp_path):
+    capture, recordings = tmp_path / "one.cxcap", tmp_path / "recordings"
+    recordings.mkdir()
+    with capture.open("wb") as file:
+        writer = CaptureWriter(file, now=0.0, started=0.0)
+        writer.received(init_message().to_json(), 0.0)
+        for start in (0, 100_000):  # a socket that was open and silent for a day
+            for frame in range(1, 201):
+                writer.received(b"\x80" * 160, start + frame * 0.02)
+    result = run("replay", capture, "--record", recordings)
+    assert (result.exit_code, "stopped early" in result.output) == (1, True)
+    assert sum(path.stat().st_size for path in recordings.iterdir()) < 100_000
+
+
 def test_replay_of_what_is_no_capture_and_to_nobody(tmp_path):
-    assert run("replay", __file__).exit_code == 4
+    result = run("replay", __file__)
+    assert (result.exit_code, Path(__file__).name in result.output) == (4, True)
     capture = tmp_path / "one.cxcap"
     with capture.open("wb") as file:
         CaptureWriter(file, now=0.0, started=0.0).received(init_message().to_json(), 0.0)
