@@ -107,7 +107,10 @@ def exit_code(results: Sequence[CheckResult]) -> int:
 
 
 def junit(results: Sequence[CheckResult]) -> str:
-    """Return the results as JUnit XML, the form that build servers read."""
+    """Return the results as JUnit XML, the form that build servers read.
+
+    What the endpoint sent may hold characters that XML has not: they are written as Python escapes them.
+    """
     bad = (Outcome.FAILED, Outcome.UNREACHABLE)
     suite = Element(
         "testsuite",
@@ -121,9 +124,13 @@ def junit(results: Sequence[CheckResult]) -> str:
             suite, "testcase", classname="cxone-assist", name=result.name, time=f"{result.seconds:.3f}"
         )
         if result.outcome in bad:
-            SubElement(case, "failure", message=result.found).text = result.why
+            SubElement(case, "failure", message=_printable(result.found)).text = result.why
         elif result.outcome is Outcome.SKIPPED:
             SubElement(case, "skipped", message=result.found)
         elif result.outcome is Outcome.WARNING:
-            SubElement(case, "system-out").text = f"warning: {result.found}. {result.why}"
+            SubElement(case, "system-out").text = f"warning: {_printable(result.found)}. {result.why}"
     return tostring(suite, encoding="unicode")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -339,6 +339,18 @@ def test_what_is_no_address_of_an_endpoint_is_told(command):
     assert "http://127.0.0.1/ isn't a valid URI" in result.output
 
 
+def test_a_report_that_cannot_be_written_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxone_assist.cli.check.run_check", lambda *_, **__: [])
+    result = run("check", server.url, "--junit", tmp_path / "nowhere" / "report.xml")
+    assert (result.exit_code, "nowhere" in result.output) == (4, True)
+
+
+def test_a_scenario_that_opens_what_is_open_is_told(tmp_path):
+    (tmp_path / "twice.json").write_text('{"steps":[{"do":"open"},{"do":"open"}]}')
+    result = run("call", "ws://127.0.0.1:1/", "--scenario", tmp_path / "twice.json")
+    assert (result.exit_code, "while it is open" in result.output) == (4, True)
+
+
 def test_replay_says_that_a_recording_stopped_early(tmp_path):
     capture, recordings = tmp_path / "one.cxcap", tmp_path / "recordings"
     recordings.mkdir()
