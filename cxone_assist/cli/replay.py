@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Event
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -59,15 +59,28 @@ def _read_capture(file: Path) -> Capture:
         raise ValueError(f"{file}: {error}") from None
 
 
+class _InterruptedError(Exception):
+    """Ends the thread that plays: nobody waits for it any more."""
+
+
 async def _send(capture: Capture, url: str, ssl: ssl_module.SSLContext | None, speed: float) -> None:
     loop = asyncio.get_running_loop()
+    interrupted = Event()
+
+    def sleep(seconds: float) -> None:
+        if interrupted.wait(seconds):
+            raise _InterruptedError
+
     async with dial(url, ssl) as websocket:
 
         def send(message: str | bytes) -> None:
             asyncio.run_coroutine_threadsafe(websocket.send(message), loop).result()
 
         reader = asyncio.create_task(_listen(websocket))
-        await asyncio.to_thread(replay_capture, capture, send, sleep=time.sleep, speed=speed)
+        try:
+            await asyncio.to_thread(replay_capture, capture, send, sleep=sleep, speed=speed)
+        finally:
+            interrupted.set()  # or Ctrl-C would wait until a pause, such as a hold, is over
     await reader
 
 

@@ -4,9 +4,11 @@ import gc
 import io
 import json
 import math
+import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -349,6 +351,21 @@ def test_a_scenario_that_opens_what_is_open_is_told(tmp_path):
     (tmp_path / "twice.json").write_text('{"steps":[{"do":"open"},{"do":"open"}]}')
     result = run("call", "ws://127.0.0.1:1/", "--scenario", tmp_path / "twice.json")
     assert (result.exit_code, "while it is open" in result.output) == (4, True)
+
+
+def test_a_replay_that_is_interrupted_does_not_wait_for_the_pause_to_end(tmp_path):
+    capture = tmp_path / "one.cxcap"
+    with capture.open("wb") as file:
+        writer = CaptureWriter(file, now=0.0, started=0.0)
+        for at, message in ((0.0, init_message().to_json()), (0.1, b"a" * 160), (600.0, b"a" * 160)):
+            writer.received(message, at)
+    heard = threading.Event()
+    with Server(authorize=allow_all, on_audio=lambda *_: heard.set()) as server:
+        command = [sys.executable, "-c", "from cxone_assist.cli import main; main()"]
+        with subprocess.Popen([*command, "replay", capture, "--to", server.url]) as process:
+            assert heard.wait(20)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) != 0
 
 
 def test_replay_says_that_a_recording_stopped_early(tmp_path):

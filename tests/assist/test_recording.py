@@ -170,12 +170,12 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("suffix", ["", "-contact", "-agent", "-mix", "-other"])
-def test_a_name_is_taken_where_a_wav_is_left_without_its_lines(tmp_path, suffix):
-    (tmp_path / f"{NAME}{suffix}.wav").write_bytes(b"mine")
+@pytest.mark.parametrize("ending", [".jsonl", ".wav", "-contact.wav", "-agent.wav", "-mix.wav", "-other.wav"])
+def test_a_name_is_taken_where_one_file_of_a_call_is_left(tmp_path, ending):
+    (tmp_path / f"{NAME}{ending}").write_bytes(b"mine")
     assert record(tmp_path, call(TX)).calls == 1
-    assert files(tmp_path) == sorted([f"{NAME}-2.jsonl", f"{NAME}-2.wav", f"{NAME}{suffix}.wav"])
-    assert (tmp_path / f"{NAME}{suffix}.wav").read_bytes() == b"mine"
+    assert files(tmp_path) == sorted([f"{NAME}-2.jsonl", f"{NAME}-2.wav", f"{NAME}{ending}"])
+    assert (tmp_path / f"{NAME}{ending}").read_bytes() == b"mine"
 
 
 def test_a_name_is_made_of_its_fields(tmp_path):
