@@ -60,6 +60,7 @@ class _Connection(WSListener):
         elif kind == _PONG:
             self._session.heard += 1
         elif kind == _PING:
+            self._session.heard += 1
             if not self._aborted:  # many come at once, and the pong of one may be what had the socket cut
                 transport.send_pong(frame.get_payload_as_bytes())
         else:

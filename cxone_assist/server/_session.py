@@ -86,7 +86,7 @@ class Session:
         self._stats = StreamStats()
         self._delivery: Delivery | None = None
         self.heard = 0
-        """Messages and pongs, but audio, that came."""
+        """What came but audio: texts, pings and pongs."""
         self.request = request
         self.stream: Stream | None = None
         """Once the stream was accepted."""

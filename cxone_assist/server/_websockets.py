@@ -111,7 +111,7 @@ class _Connection(asyncio.Protocol):
             return
         if frame.opcode in _DATA:
             self._add(session, frame)
-        elif frame.opcode is Opcode.PONG:
+        else:
             session.heard += 1
 
     def _add(self, session: Session, frame: Frame) -> None:

@@ -667,12 +667,14 @@ def test_a_silent_peer_is_cut_only_where_that_is_asked_for_and_any_byte_counts(c
         with (
             stream(server, **info(1)) as silent,
             stream(server, **info(2)) as ponging,
+            stream(server, **info(4)) as pinging,
             stream(server, **info(3)) as speaking,
         ):
             for number in range(1, 12):
                 clock.advance(6)
-                ponging.send(frame(10), frame(9, b"?"))
-                assert ponging.read() == (10, b"?")
+                ponging.send(frame(10))
+                pinging.send(frame(9, b"?"))
+                assert pinging.read() == (10, b"?")
                 speaking.audio(b"x")
                 eventually(
                     lambda number=number: any(
@@ -681,9 +683,9 @@ def test_a_silent_peer_is_cut_only_where_that_is_asked_for_and_any_byte_counts(c
                 )
                 eventually(lambda: server._hub._deadlines.next() > clock.now)
                 if number == 9:
-                    assert len(server.streams) == 3
+                    assert len(server.streams) == 4
             assert silent.gone()
-            eventually(lambda: {s.contact_id for s in server.streams} == {2, 3})
+            eventually(lambda: {s.contact_id for s in server.streams} == {2, 3, 4})
 
 
 # --- limits ------------------------------------------------------------------------------------
