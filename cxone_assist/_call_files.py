@@ -19,9 +19,10 @@ import attrs
 
 from .call_events import AudioPlaced, CallEvent, CallStarted, Perspective, StreamId
 from .messages import JsonValue, StreamPerspective, WebSocketHookInitializeMessage
+from .mulaw import SAMPLE_RATE
 from .wav import Encoding, WavWriter
 
-__all__ = ["CallFiles", "Layout", "check_name"]
+__all__ = ["CallFiles", "Layout", "check_name", "new_file"]
 
 _FIELDS: Final = frozenset({"bus_no", "contact_id", "number", "started"})
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._-]*", re.ASCII)
@@ -64,12 +65,14 @@ class CallFiles:
         encoding: Encoding,
         name: str,
         *,
+        max_silence: float,
         start: CallStarted,
         now: float,
     ) -> None:
         self._directory = directory
         self._layout = layout
         self._encoding = encoding
+        self._max_silence = max_silence
         started = datetime.fromtimestamp(now, timezone.utc)
         call = start.call
         self._name = name.format(
@@ -91,10 +94,15 @@ class CallFiles:
         """Write audio, and return how many samples that were.
 
         Raises:
-            OSError: the disk did not take it, or the file has reached the limit of its format.
+            OSError: the disk did not take it, or the file has reached the limit of its format or that of
+                the silence in it.
         """
         base = self._base or self._create(event.at)
         track = self._tracks.get(event.perspective) or self._make_track(base, event.perspective)
+        track.file.silence += max(0, event.position - track.file.writer.samples)
+        if track.file.silence > self._max_silence * SAMPLE_RATE:
+            allowed = f"{self._max_silence:g} seconds of silence"
+            raise OSError(errno.EFBIG, f"it has more than {allowed}; a larger max_silence takes more")
         if event.position != track.end:
             self._line("AudioBegins", event.at, self._facts(event) | {"position": event.position})
         track.end = event.position + len(event.payload)
@@ -131,7 +139,7 @@ class CallFiles:
     def _create(self, at: float) -> Path:
         """Make the file of lines, whose name is not taken, and return its path without the ending."""
         names = (f"{self._name}-{count}" if count > 1 else self._name for count in itertools.count(1))
-        base = next(self._directory / name for name in names if _is_new(self._directory / f"{name}.jsonl"))
+        base = next(path for path in map(self._directory.joinpath, names) if _take(path))
         self._base = base
         with _lines(base) as lines:
             lines.writelines(self._waiting)
@@ -175,7 +183,7 @@ class CallFiles:
         channel = _CHANNELS.get(side) if self._layout is Layout.STEREO else None
         suffix = f"-{side}" if channel is None else ""
         if suffix not in self._files:
-            handle = _new_file(base.with_name(f"{base.name}{suffix}.wav"))
+            handle = new_file(base.with_name(f"{base.name}{suffix}.wav"))
             writer = WavWriter(handle, channels=1 if channel is None else 2, encoding=self._encoding)
             self._files[suffix] = _WavFile(handle, writer)
         track = _Track(side, self._files[suffix], channel or 0)
@@ -184,12 +192,15 @@ class CallFiles:
 
 
 _CHANNELS: Final = {"contact": 0, "agent": 1}
+_SUFFIXES: Final = ("", "-contact", "-agent", "-mix", "-other")
 
 
-@attrs.frozen
+@attrs.define
 class _WavFile:
     handle: BinaryIO
     writer: WavWriter
+    silence: int = 0
+    """Samples that no audio came for, so far."""
 
 
 @attrs.define
@@ -213,16 +224,23 @@ def _lines(base: Path) -> TextIO:
     return base.with_name(f"{base.name}.jsonl").open("a", encoding="ascii")
 
 
-def _is_new(path: Path) -> bool:
-    """Make a file, and tell whether there was none."""
+def _take(base: Path) -> bool:
+    """Make the file of lines, and tell whether the name was free: a WAV may be there without its lines."""
+    if any(base.with_name(f"{base.name}{suffix}.wav").exists() for suffix in _SUFFIXES):
+        return False
     try:
-        _new_file(path).close()
+        new_file(base.with_name(f"{base.name}.jsonl")).close()
     except FileExistsError:
         return False
     return True
 
 
-def _new_file(path: Path) -> BinaryIO:
+def new_file(path: Path) -> BinaryIO:
+    """Make a file that is its owner's alone.
+
+    Raises:
+        OSError: there is one, or the disk did not take it.
+    """
     return open(path, "x+b", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 

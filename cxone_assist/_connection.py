@@ -9,10 +9,15 @@ from .errors import Fault, RemoteProtocolError
 from .events import ProtocolViolation, StreamClosed
 from .messages import Dialect, WebSocketHookInitializeMessage
 
-__all__ = ["POLICY_VIOLATION", "TOO_BIG", "Connection"]
+__all__ = ["NORMAL", "POLICY_VIOLATION", "SENDABLE", "TOO_BIG", "TRY_AGAIN_LATER", "Connection"]
 
+NORMAL: Final = 1000
 POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
+TRY_AGAIN_LATER: Final = 1013
+
+SENDABLE: Final = frozenset({1000, 1001, 1008, 1009, 1011, 1012, 1013, *range(3000, 5000)})
+"""The close codes that a program may send: the others are for the websocket library (RFC 6455)."""
 
 
 class Connection:

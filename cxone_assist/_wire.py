@@ -312,9 +312,14 @@ def pascal(key: str) -> str:
     return key[:1].upper() + key[1:]
 
 
-# --- what repr() shows -------------------------------------------------------------------------
+# --- what people are shown ---------------------------------------------------------------------
 
 
 def hidden(value: object) -> str:
     """Return a repr that tells whether there is a value, and nothing of it."""
     return repr(value) if value in (None, "", {}) else "<hidden>"
+
+
+def printable(text: str) -> str:
+    """Return a text that others wrote without what would steer a terminal or break an XML file."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -73,10 +73,10 @@ class CallAssembler:
         max_calls: int = 10000,
         place_audio: bool = False,
     ) -> None:
-        if not (resume_window > 0 and stall_after > 0 and max_calls > 0 and (pair_grace or 1) > 0):
-            raise ValueError("resume_window, pair_grace, stall_after and max_calls must be above zero")
         self._resume_window = resume_window
         self._pair_grace = inf if pair_grace is None else pair_grace
+        if not (resume_window > 0 and self._pair_grace > 0 and stall_after > 0 and max_calls > 0):
+            raise ValueError("resume_window, pair_grace, stall_after and max_calls must be above zero")
         self._stall_after = stall_after
         self._max_calls = max_calls
         self._place_audio = place_audio

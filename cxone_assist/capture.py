@@ -44,7 +44,13 @@ _HARMLESS: Final = frozenset(
 _HEAD: Final = struct.Struct(">QBI")
 _VERSION: Final = 1
 _MAX_HEADER: Final = 4096  # bytes of the first line
+_LATEST: Final = 2.0**40  # seconds since 1970: far beyond every clock, and exact to a millisecond
 _MICROSECONDS: Final = 1_000_000
+
+
+_MAX_PAYLOAD: Final = 64 << 20
+_MAX_PAUSE: Final = 366 * 86400 * _MICROSECONDS
+"""Our choice, as the largest payload is: beyond both a file is damaged, and no message is that large."""
 
 
 class CaptureOpcode(IntEnum):
@@ -56,6 +62,9 @@ class CaptureOpcode(IntEnum):
     """The close code in two bytes, then the reason; empty where the peer vanished."""
     SENT_TEXT = 0x81
     """A text that went to CXone."""
+
+
+_OPCODES: Final = frozenset(CaptureOpcode)
 
 
 @frozen
@@ -131,7 +140,8 @@ class Capture:
         """Read a capture from a file or the path of one.
 
         Raises:
-            ValueError: it is no capture, or has a record of an unknown kind.
+            ValueError: it is no capture, or has a record that none has: of an unknown kind, of more than
+                64 MiB, or a year after the one before.
             OSError: the file cannot be read.
         """
         if isinstance(source, (str, PathLike)):
@@ -144,6 +154,11 @@ class Capture:
             if len(head) < _HEAD.size:
                 return cls(started, tuple(records), truncated=True)
             delta, opcode, size = _HEAD.unpack(head)
+            if opcode not in _OPCODES or size > _MAX_PAYLOAD or delta > _MAX_PAUSE:
+                raise ValueError(
+                    f"the capture is damaged, or of another version: record {len(records) + 1} has opcode"
+                    f" {opcode} and {size} bytes, {delta / _MICROSECONDS:g} s after the one before"
+                )
             payload = source.read(size)
             if len(payload) < size:
                 return cls(started, tuple(records), truncated=True)
@@ -191,7 +206,7 @@ def assemble(captures: Iterable[Capture], assembler: CallAssembler) -> Iterator[
     captures = list(captures)
     origin = min((capture.started for capture in captures), default=0.0)
     sockets = [_play(capture, number, origin) for number, capture in enumerate(captures)]
-    connections = [AssistConnection(init_timeout=None) for _ in captures]
+    connections = [AssistConnection(init_timeout=None, max_message=_MAX_PAYLOAD) for _ in captures]
     for now, number, record in heapq.merge(*sockets, key=lambda step: step[0]):
         while (deadline := assembler.next_deadline()) is not None and deadline <= now:
             yield from assembler.tick(deadline)
@@ -229,7 +244,7 @@ def _read_header(line: bytes) -> float:
         version, started = header["cxcap"], float(header["started"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         version, started = None, math.nan
-    if not math.isfinite(started):
+    if not abs(started) < _LATEST:
         raise ValueError("the file is no capture: its first line is not the header of one")
     if version != _VERSION:
         raise ValueError(f"the capture has version {version!r}; this reads version {_VERSION}")

@@ -57,7 +57,7 @@ the vendor states no limit, and the only audio message observed has 160 bytes.""
 INIT_TIMEOUT: Final = 5.0
 """Seconds that a peer has for its first message. Ours; the vendor states none."""
 
-_UNAUTHORIZED: Final = "unauthorized"
+UNAUTHORIZED: Final = "unauthorized"
 _STREAMING: Final = State.STREAMING  # reading a member from its enum costs a fifth of the hot path
 
 
@@ -140,7 +140,7 @@ class AssistConnection(Connection):
         self._machine.step(Input.ACCEPT)
         return reply
 
-    def reject(self, reason: str = _UNAUTHORIZED) -> str:
+    def reject(self, reason: str = UNAUTHORIZED) -> str:
         """Refuse the stream, and return the ERROR text to send before closing with ``close_code``.
 
         Raises:
@@ -223,7 +223,7 @@ class AssistConnection(Connection):
                 return None
         except Exception as error:  # noqa: BLE001 - the callback is not ours; the event carries what it raised
             raised = error
-        reply = build_error(_UNAUTHORIZED, init.dialect)
+        reply = build_error(UNAUTHORIZED, init.dialect)
         return AuthenticationFailed(init, reply, self._refusal_close_code, raised)
 
 

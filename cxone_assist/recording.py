@@ -38,7 +38,7 @@ class RecorderStats:
     dropped_samples: int = 0
     """Of audio that found the queue full, or came after ``close()``."""
     failed_calls: int = 0
-    """Calls whose recording stopped early: the disk did not take it, or a file reached its limit."""
+    """Calls whose recording stopped early: the disk did not take it, or a file reached a limit."""
 
 
 class Recorder:
@@ -51,6 +51,9 @@ class Recorder:
         name: the name of a call's files without ending: letters, digits, ``-``, ``_``, ``.`` and
             the fields ``{bus_no}``, ``{contact_id}``, ``{number}`` and ``{started}``, the UTC time as
             ``20260131T235959Z``. Where a name is taken, ``-2`` and so on is added.
+        max_silence: seconds of silence in a file, at most: a call whose sockets stay open may be silent for
+            days, and what it then says would lie behind gigabytes. Beyond it the recording stops.
+            Four hours, our choice: 230 MB of µ-law in stereo.
         max_queued: bytes of audio that wait for the disk, at most; beyond it audio is dropped.
         clock: tells the time in seconds since 1970.
 
@@ -65,6 +68,7 @@ class Recorder:
         layout: Layout = Layout.STEREO,
         encoding: Encoding = Encoding.ULAW,
         name: str = "{bus_no}-{contact_id}-{started}",
+        max_silence: float = 14400.0,
         max_queued: int = 64 << 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +79,7 @@ class Recorder:
         self._layout = layout
         self._encoding = encoding
         self._name = name
+        self._max_silence = max_silence
         self._max_queued = max_queued
         self._clock = clock
         self._queue: deque[tuple[CallEvent, float]] = deque()
@@ -155,7 +160,13 @@ class Recorder:
         """Write an event of a call; None stands for the end of the recorder."""
         if isinstance(event, CallStarted):
             self._files[number] = CallFiles(
-                self._directory, self._layout, self._encoding, self._name, start=event, now=now
+                self._directory,
+                self._layout,
+                self._encoding,
+                self._name,
+                max_silence=self._max_silence,
+                start=event,
+                now=now,
             )
         files = self._files.get(number)
         if files is not None:

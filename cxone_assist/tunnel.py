@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
-from ._connection import POLICY_VIOLATION
+from ._connection import NORMAL, POLICY_VIOLATION, SENDABLE, TRY_AGAIN_LATER
 from .errors import LocalProtocolError
 from .events import (
     AuthenticationFailed,
@@ -42,10 +42,7 @@ __all__ = [
     "rank_applications",
 ]
 
-NORMAL: Final = 1000
 INTERNAL_ERROR: Final = 1011
-TRY_AGAIN_LATER: Final = 1013
-_SENDABLE: Final = frozenset({1000, 1001, 1008, 1009, 1011, 1012, 1013, *range(3000, 5000)})
 
 
 def rank_applications(applications: Sequence[str], init: WebSocketHookInitializeMessage) -> list[str]:
@@ -268,4 +265,4 @@ class AgentTunnel:
 
 def _sendable(code: int | None, otherwise: int) -> int:
     """Return the close code, or the other one where it is of the kind that may not be sent."""
-    return code if code is not None and code in _SENDABLE else otherwise
+    return code if code is not None and code in SENDABLE else otherwise

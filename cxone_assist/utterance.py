@@ -273,9 +273,7 @@ def _body(environ: WSGIEnvironment, max_body: int) -> bytes:
         length = int(declared)
     else:
         raise _Refusal("400 Bad Request", "the request has no valid Content-Length")
-    too_large = _Refusal(
-        "413 Content Too Large", f"at most {max_body} bytes are read", ("Connection", "close")
-    )
+    too_large = _Refusal("413 Content Too Large", f"at most {max_body} bytes are read")
     if length is not None and length > max_body:
         raise too_large
     body: bytes = environ["wsgi.input"].read(max_body + 1 if length is None else length)

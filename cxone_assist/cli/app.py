@@ -206,7 +206,7 @@ def check(
     """Check whether an endpoint does what CXone needs, and say what to do where it does not.
 
     It plays many short streams; the endpoint takes them for real. Exits with 0 where nothing failed, 1
-    where something did, 5 where the endpoint cannot be reached.
+    where something did, 4 where the JUnit XML cannot be written, 5 where the endpoint cannot be reached.
     """
     with _extras_needed():
         from .check import check as run_check  # here, for it needs the extra `server`  # noqa: PLC0415
@@ -222,7 +222,9 @@ def load(
         str | None,
         typer.Argument(help="The endpoint; else one of ours on this machine, with delivery times."),
     ] = None,
-    streams: Annotated[int, typer.Option(min=1, help="How many at once; two make a call.")] = 100,
+    streams: Annotated[
+        int, typer.Option(min=1, help="How many at once; a call of both sides has two.")
+    ] = 100,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
     ramp: Annotated[
         int | None,
@@ -258,7 +260,8 @@ def replay(
 ) -> None:
     """Play captures again: to an endpoint, or straight into calls, which waits for nothing.
 
-    Exits with 0, with 4 where a file is no capture, with 5 where the endpoint cannot be reached.
+    Exits with 0, with 1 where a recording stopped early, with 4 where a file is no capture, with 5 where the
+    endpoint cannot be reached.
     """
     with _extras_needed():
         from .replay import replay as run_replay  # here, for it needs the extra `server`  # noqa: PLC0415

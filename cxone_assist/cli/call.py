@@ -61,6 +61,7 @@ def call(
             )
         else:
             steps = parse_scenario(scenario.read_bytes())
+        actions = plan(steps, audio, seed=seed)
     except (ValueError, OSError) as error:
         output.failure(str(error))
         return 4
@@ -69,7 +70,7 @@ def call(
         what = f" {action.what}" if action.what else ""
         output.line(f"{action.at:7.2f} s  {action.perspective}  {action.kind.name.lower()}{what}")
 
-    report = play(url, plan(steps, audio, seed=seed), init, rate=speed, ssl=ssl, on_action=show)
+    report = play(url, actions, init, rate=speed, ssl=ssl, on_action=show)
     _show(output, report)
     return report.exit_code
 

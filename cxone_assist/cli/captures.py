@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from .._call_files import new_file
 from ..capture import CaptureWriter
 from ..messages import StreamPerspective
 from ..server import Stream
@@ -27,7 +28,7 @@ class Captures:
         """Begin a file with the initialize message."""
         side = stream.perspective.value if isinstance(stream.perspective, StreamPerspective) else "other"
         name = f"{stream.bus_no}-{stream.contact_id}-{side}-{os.getpid()}-{next(self._numbers)}.cxcap"
-        file = (self._directory / name).open("xb")
+        file = new_file(self._directory / name)
         now = time.monotonic()
         capture = CaptureWriter(file, now=now, started=time.time())
         capture.received(stream.init.text, now)

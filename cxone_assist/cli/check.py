@@ -24,7 +24,11 @@ def check(
     silence: float,
     junit_file: Path | None,
 ) -> int:
-    """Check the endpoint. Gives the exit code: 0, 1 where something failed, 5 where nobody answered."""
+    """Check the endpoint.
+
+    Gives the exit code: 0, 1 where something failed, 4 where the XML cannot be written, 5 where nobody
+    answered.
+    """
 
     def show(result: CheckResult) -> None:
         output.step(result.name.replace("-", " "), result.found, ok=_OK.get(result.outcome, False))
@@ -37,5 +41,9 @@ def check(
     output.line(f"\n{passed} of {len(results)} passed" + ("" if code == 0 else "; the endpoint needs work"))
     output.document({"ok": code == 0, "cases": [asdict(result) for result in results]})
     if junit_file is not None:
-        junit_file.write_text(junit(results), encoding="utf-8")
+        try:
+            junit_file.write_text(junit(results), encoding="utf-8")
+        except OSError as error:
+            output.failure(str(error))
+            return 4
     return code

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._wire import printable
+
 
 @frozen
 class Output:
@@ -59,8 +61,3 @@ class Output:
         """A result as one line of JSON."""
         if self.as_json:
             self.console.out(json.dumps(value), highlight=False)
-
-
-def printable(text: str) -> str:
-    """The text without what would steer the terminal: others wrote it."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Event
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -31,15 +31,17 @@ def replay(
     speed: float,
     directory: Path | None,
 ) -> int:
-    """Play the captures. Gives the exit code: 0, 4 where a file is no capture, 5 where nobody answers."""
+    """Play the captures.
+
+    Gives the exit code: 0, 1 where a recording failed, 4 where a file is no capture, 5 where nobody answers.
+    """
     try:
-        captures = [Capture.read(file) for file in files]
+        captures = [_read_capture(file) for file in files]
     except (ValueError, OSError) as error:
         output.failure(str(error))
         return 4
     if url is None:
-        _assemble(output, captures, directory)
-        return 0
+        return _assemble(output, captures, directory)
     try:
         for capture in captures:
             asyncio.run(_send(capture, url, ssl, speed))
@@ -50,26 +52,46 @@ def replay(
     return 0
 
 
+def _read_capture(file: Path) -> Capture:
+    try:
+        return Capture.read(file)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+class _InterruptedError(Exception):
+    """Ends the thread that plays: nobody waits for it any more."""
+
+
 async def _send(capture: Capture, url: str, ssl: ssl_module.SSLContext | None, speed: float) -> None:
     loop = asyncio.get_running_loop()
+    interrupted = Event()
+
+    def sleep(seconds: float) -> None:
+        if interrupted.wait(seconds):
+            raise _InterruptedError
+
     async with dial(url, ssl) as websocket:
 
         def send(message: str | bytes) -> None:
             asyncio.run_coroutine_threadsafe(websocket.send(message), loop).result()
 
-        reader = asyncio.create_task(_read(websocket))
-        await asyncio.to_thread(replay_capture, capture, send, sleep=time.sleep, speed=speed)
+        reader = asyncio.create_task(_listen(websocket))
+        try:
+            await asyncio.to_thread(replay_capture, capture, send, sleep=sleep, speed=speed)
+        finally:
+            interrupted.set()  # or Ctrl-C would wait until a pause, such as a hold, is over
     await reader
 
 
-async def _read(websocket: ClientConnection) -> None:
+async def _listen(websocket: ClientConnection) -> None:
     """Take what the endpoint says, so that it is never held up, and look at none of it."""
     with suppress(ConnectionClosed):
         async for _ in websocket:
             pass
 
 
-def _assemble(output: Output, captures: Sequence[Capture], directory: Path | None) -> None:
+def _assemble(output: Output, captures: Sequence[Capture], directory: Path | None) -> int:
     with ExitStack() as stack:
         recorder = None if directory is None else stack.enter_context(Recorder(directory))
         start: float | None = None
@@ -80,3 +102,7 @@ def _assemble(output: Output, captures: Sequence[Capture], directory: Path | Non
             if not isinstance(event, AudioPlaced):
                 output.line(f"{event.at - start:8.2f} s  {type(event).__name__:<16} {in_words(event)}")
                 output.document(as_document(event, start=start))
+    if recorder is not None and recorder.stats.failed_calls:
+        output.failure("a recording stopped early; why is told above")
+        return 1
+    return 0

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Full, Queue
-from threading import Condition, Thread
+from threading import Condition, Thread, current_thread
 from typing import TypeAlias
 
 from attrs import frozen
@@ -66,8 +66,7 @@ class Delivery:
         self._thread: Thread | None = None
         direct = callbacks.inline or callbacks.on_audio is None
         if callbacks.on_start is not None or not direct:
-            capacity = round(buffer_seconds * SAMPLE_RATE)
-            self._backlog = _Backlog(capacity, self._stats, passing=direct)
+            self._backlog = _Backlog(buffer_seconds * SAMPLE_RATE, self._stats, passing=direct)
             self._start_thread(self._run, self._backlog)
 
     # --- in the server's thread ----------------------------------------------------------------
@@ -91,8 +90,8 @@ class Delivery:
     # --- in any thread -------------------------------------------------------------------------
 
     def join(self, timeout: float) -> None:
-        """Wait for the last callback to return."""
-        if self._thread is not None:
+        """Wait for the last callback to return, unless it is the one that asks."""
+        if self._thread is not None and self._thread is not current_thread():
             self._thread.join(timeout)
 
     def _hand_over(self, payload: bytes, position: int) -> None:
@@ -143,7 +142,7 @@ class _Backlog:
 
     __slots__ = ("_capacity", "_changed", "_frames", "_over", "_passing", "_samples", "_stats", "ended")
 
-    def __init__(self, capacity: int, stats: StreamStats, *, passing: bool) -> None:
+    def __init__(self, capacity: float, stats: StreamStats, *, passing: bool) -> None:
         self._capacity = capacity
         self._stats = stats
         self._passing = passing
@@ -223,12 +222,16 @@ class CallDelivery:
                 _log.error("on_call is too slow; its queue is full, and events are dropped and counted")
 
     def join(self, timeout: float) -> None:
-        """Wait until every event was handed over, from a thread that is not the server's."""
+        """Wait until every event was handed over, from a thread that is not the server's.
+
+        A callback that asks waits for nothing: what is left comes once it has returned.
+        """
         if self._thread is not None:
             self._ended = True
             with suppress(Full):  # then the thread has enough to wake up for
                 self._events.put_nowait(None)
-            self._thread.join(timeout)
+            if self._thread is not current_thread():
+                self._thread.join(timeout)
 
     def _run(self) -> None:
         while not (self._ended and self._events.empty()):

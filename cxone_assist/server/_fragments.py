@@ -43,11 +43,12 @@ class Fragments:
         if not self._open:
             self._text = opcode == TEXT
             self._open = True
-        self._parts.append(payload)
         # An empty fragment counts too: a peer may not pile them up for ever.
         self._size += len(payload) or 1
         if self._size > self._limit:
+            self._parts.clear()  # and no more is kept: a peer may go on until its socket is cut
             raise MalformedMessage(TOO_BIG, f"at most {self._limit} bytes are read")
+        self._parts.append(payload)
         if not fin:
             return None
         whole = b"".join(self._parts)

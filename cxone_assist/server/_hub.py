@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from weakref import WeakSet
 
+from .._connection import NORMAL, TRY_AGAIN_LATER
 from .._deadlines import Deadlines
 from ..call_events import CallEvent, Signal, StreamSuperseded
 from ..calls import CallAssembler
 from ..messages import WebSocketHookInitializeMessage
 from ._delivery import Callbacks, CallDelivery, Delivery
 from ._half_closed import HalfClosed
-from ._session import GOING_AWAY, NORMAL, TRY_AGAIN_LATER, Session, Socket
+from ._session import Session, Socket
 from .limits import Limits
 from .stream import Authorize, Request, Stream
 
 __all__ = ["Hub"]
 
+_GOING_AWAY = 1001
 _TICK_SECONDS = 0.1
 _PAIR_GRACE = 30.0
 """Seconds until ``on_call`` is told that one side of a call has no stream."""
@@ -140,7 +142,7 @@ class Hub:
         return session
 
     def _send_away(self, session: Session) -> None:
-        session.close_now(GOING_AWAY, "the server is shutting down")
+        session.close_now(_GOING_AWAY, "the server is shutting down")
 
     def disconnected(self, session: Session) -> None:
         """Take note of a socket that is gone."""

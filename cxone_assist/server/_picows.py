@@ -1,4 +1,4 @@
-"""The sockets of picows, the fast websocket library. It hands over frames, and answers pings."""
+"""The sockets of picows, the fast websocket library. It hands over frames."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from contextlib import asynccontextmanager
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
+from .._connection import NORMAL
 from ._fragments import BINARY, CONTINUATION, PROTOCOL_ERROR, TEXT, Fragments, MalformedMessage
 from ._hub import Hub
 from ._request import ABNORMAL_CLOSURE, BACKLOG, NO_STATUS, peers_log, read_request
-from ._session import NORMAL, Session
+from ._session import Session
 
 __all__ = ["listen"]
 
 _OPCODES = {WSMsgType.CONTINUATION: CONTINUATION, WSMsgType.TEXT: TEXT, WSMsgType.BINARY: BINARY}
 _READ_BYTES = 4096
 """Of the buffer that each socket has at first. It grows where that is too little."""
-_TEXT, _BINARY, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PONG, WSMsgType.CLOSE
+_TEXT, _BINARY, _CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CLOSE
+_PING, _PONG = WSMsgType.PING, WSMsgType.PONG
 
 
 class _Connection(WSListener):
@@ -42,6 +44,7 @@ class _Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=self._hub.limits.unsent_bytes)
         peer = transport.underlying_transport.get_extra_info("peername")
         request = read_request(self._request.path.decode("latin-1"), self._request.headers.items(), peer)
         self._session = self._hub.connected(self, request)
@@ -56,8 +59,15 @@ class _Connection(WSListener):
             self._answer_close(transport)
         elif kind == _PONG:
             self._session.heard += 1
+        elif kind == _PING:
+            self._session.heard += 1
+            if not self._aborted:  # many come at once, and the pong of one may be what had the socket cut
+                transport.send_pong(frame.get_payload_as_bytes())
         else:
             self._add(kind, frame)
+
+    def pause_writing(self) -> None:
+        self.abort()  # the peer does not read
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         received = _received(transport)
@@ -79,9 +89,6 @@ class _Connection(WSListener):
     def abort(self) -> None:
         self._aborted = True
         self._transport.disconnect(graceful=False)
-
-    def unsent(self) -> int:
-        return self._transport.underlying_transport.get_write_buffer_size()
 
     # --- between the two -----------------------------------------------------------------------
 
@@ -123,6 +130,7 @@ async def listen(
         ssl=ssl_context,
         ssl_handshake_timeout=None if ssl_context is None else hub.limits.init_seconds,
         websocket_handshake_timeout=hub.limits.init_seconds,
+        enable_auto_pong=False,
         max_frame_size=hub.limits.message_bytes,
         read_buffer_init_size=_READ_BYTES,
         backlog=BACKLOG,

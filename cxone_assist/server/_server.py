@@ -10,7 +10,7 @@ import ssl as ssl_module
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from time import monotonic
 from types import TracebackType
 from typing import Protocol
@@ -26,6 +26,7 @@ __all__ = ["Server"]
 
 _log = logging.getLogger("cxone_assist.server")
 
+_LAST_PORT = 65535
 LOOK_SECONDS = 0.5
 """Between two looks of a thread that waits and that Ctrl-C is to interrupt. A signal that comes just before
 a wait interrupts it only when the wait ends: CPython looks for signals between its own instructions."""
@@ -162,6 +163,7 @@ class Server:
 
         Raises:
             OSError: the address cannot be listened on.
+            ValueError: there is no such port.
             LocalProtocolError: the server was started before.
         """
         if self._loop is not None:
@@ -214,11 +216,17 @@ class Server:
 
         For ``drain_seconds``, or until no call is left, new calls are refused while the streams of
         calls that run go on, and those on hold may resume. Then the open streams are closed with
-        1001, and the last callbacks are waited for, for ``limits.close_seconds``.
+        1001, and the last callbacks are waited for, for ``limits.close_seconds``. A callback may call
+        it, and is then not waited for.
+
+        Raises:
+            LocalProtocolError: an ``inline`` callback called it, in the thread that is to end.
         """
         hub, thread = self._hub, self._thread
         if hub is None or thread is None:
             return
+        if thread is current_thread():
+            raise LocalProtocolError("close() waits for the server's thread; call it from another one")
         hub.in_thread(lambda: hub.drain(drain_seconds))
         # Not by joining the thread: CPython up to 3.12 takes it for ended once Ctrl-C interrupted that. Nor
         # by an event, whose lock stays taken where Ctrl-C comes at the wrong moment.
@@ -243,7 +251,10 @@ def bind(host: str, port: int, *, reuse_port: bool) -> socket.socket:
 
     Raises:
         OSError: the address cannot be listened on.
+        ValueError: there is no such port.
     """
+    if not 0 <= port <= _LAST_PORT:  # the C library takes 70000 for 4464
+        raise ValueError(f"a port is 0 to {_LAST_PORT}, and was {port}")
     family, _, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]

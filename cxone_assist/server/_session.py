@@ -11,10 +11,11 @@ from math import inf
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from .._connection import NORMAL, TRY_AGAIN_LATER
 from ..auth import StaticTokens
 from ..events import AssistEvent, ProtocolViolation, StreamRequested
 from ..messages import WebSocketHookInitializeMessage
-from ..protocol import AssistConnection, State
+from ..protocol import UNAUTHORIZED, AssistConnection, State
 from ._delivery import Delivery
 from .stream import Request, Stream, StreamStats, allow_all
 
@@ -25,17 +26,18 @@ Ask: TypeAlias = Callable[[WebSocketHookInitializeMessage, Request], bool]
 
 log = logging.getLogger("cxone_assist.server")
 
-__all__ = ["GOING_AWAY", "NORMAL", "TRY_AGAIN_LATER", "Session", "Socket"]
+__all__ = ["Session", "Socket"]
 
-NORMAL, GOING_AWAY, TRY_AGAIN_LATER = 1000, 1001, 1013
-_UNAUTHORIZED = "unauthorized"
-_LONGEST_REASON = 120
 _LOOKS_FOR_BYTES = 10
 """Times that a socket is looked at while it may be silent: it is cut a tenth of that time late, at most."""
 
 
 class Socket(Protocol):
-    """What the server asks of a websocket library, in the server's thread only."""
+    """What the server asks of a websocket library, in the server's thread only.
+
+    It cuts its connection by itself where more than ``limits.unsent_bytes`` wait for the peer, be it texts
+    or pongs.
+    """
 
     def send_text(self, text: str) -> None:
         """Send a text message."""
@@ -48,9 +50,6 @@ class Socket(Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
-
-    def unsent(self) -> int:
-        """Return how many bytes the peer has not taken yet."""
 
 
 class Session:
@@ -87,7 +86,7 @@ class Session:
         self._stats = StreamStats()
         self._delivery: Delivery | None = None
         self.heard = 0
-        """Messages and pongs, but audio, that came."""
+        """What came but audio: texts, pings and pongs."""
         self.request = request
         self.stream: Stream | None = None
         """Once the stream was accepted."""
@@ -178,12 +177,9 @@ class Session:
         self._end(None, code, reason)
 
     def _send(self, text: str) -> None:
-        if self._conn.state is not State.STREAMING:
-            return
-        self._socket.send_text(text)
-        self._stats.messages_sent += 1
-        if self._socket.unsent() > self._hub.limits.unsent_bytes:
-            self._socket.abort()
+        if self._conn.state is State.STREAMING:
+            self._socket.send_text(text)
+            self._stats.messages_sent += 1
 
     # --- the handshake -------------------------------------------------------------------------
 
@@ -225,7 +221,7 @@ class Session:
             return
         refusal = self._hub.refusal(init) if allowed else None
         if not allowed:
-            self._reject(_UNAUTHORIZED, None)
+            self._reject(UNAUTHORIZED, None)
         elif refusal is not None:
             self._reject(refusal, TRY_AGAIN_LATER)
         else:
@@ -248,4 +244,4 @@ class Session:
             self._hub.wake(self, self._cut_at)
             if reply is not None:
                 self._socket.send_text(reply)
-            self._socket.close(code, reason[:_LONGEST_REASON])
+            self._socket.close(code, reason)

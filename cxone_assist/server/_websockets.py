@@ -42,6 +42,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
+        self._transport.set_write_buffer_limits(high=self._hub.limits.unsent_bytes)
         self._deadline = self._hub.call_later(self._hub.limits.init_seconds, self.abort)
         self._unopened.add(self)
 
@@ -56,6 +57,9 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         self._transport.close()  # asyncio of 3.10 complains of a TLS transport that only its peer has closed
+
+    def pause_writing(self) -> None:
+        self.abort()  # the peer does not read
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._deadline.cancel()
@@ -88,9 +92,6 @@ class _Connection(asyncio.Protocol):
         self._aborted = True
         self._transport.abort()
 
-    def unsent(self) -> int:
-        return self._transport.get_write_buffer_size()
-
     # --- between the two -----------------------------------------------------------------------
 
     def _open(self, request: HttpRequest) -> None:
@@ -110,7 +111,7 @@ class _Connection(asyncio.Protocol):
             return
         if frame.opcode in _DATA:
             self._add(session, frame)
-        elif frame.opcode is Opcode.PONG:
+        else:
             session.heard += 1
 
     def _add(self, session: Session, frame: Frame) -> None:
@@ -128,11 +129,10 @@ class _Connection(asyncio.Protocol):
             session.binary(message)
 
     def _flush(self) -> None:
-        for data in self._ws.data_to_send():
-            if data:
-                self._transport.write(data)
-            else:  # the library's sign for the end
-                self._transport.close()
+        pieces = self._ws.data_to_send()
+        self._transport.write(b"".join(pieces))
+        if b"" in pieces:  # the library's sign for the end
+            self._transport.close()
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ def serve(
     Raises:
         OSError: the address cannot be listened on.
         RuntimeError: a worker could not be started; its error is on standard error.
-        ValueError: ``workers`` is less than 1.
+        ValueError: ``workers`` is less than 1, or there is no such port.
     """
     if workers < 1:
         raise ValueError("workers must be at least 1")

@@ -45,7 +45,7 @@ class Limits:
     ping_seconds: float = field(default=20.0, validator=_positive)
     """Between two pings. A pong that does not come closes nothing."""
     idle_seconds: float | None = field(default=None, validator=_positive)
-    """Without a byte from the peer, pongs included, until its socket is cut. None for never: a call
+    """Without a byte from the peer, pings and pongs included, until its socket is cut. None for never: a call
     on hold may keep its socket open and silent (vendor page)."""
     close_seconds: float = field(default=5.0, validator=_positive)
     """For the peer to answer a close; then its socket is cut."""

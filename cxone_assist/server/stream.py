@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
+from .._connection import SENDABLE
 from .._wire import hidden
 from ..auth import StaticTokens
 from ..errors import LocalProtocolError
@@ -124,8 +125,10 @@ class Stream:
         Raises:
             ValueError: the code is none that a program may send, or the reason exceeds 123 bytes.
         """
-        if code not in _CODES:
-            raise ValueError(f"{code} is no close code to send; 1000 and 3000 to 4999 are")
+        if code not in SENDABLE:
+            raise ValueError(
+                f"{code} is no close code to send; 1000, 1001, 1008, 1009, 1011 to 1013 and 3000 to 4999 are"
+            )
         if len(reason.encode()) > _LONGEST_REASON:
             raise ValueError(f"the reason of a close has at most {_LONGEST_REASON} bytes in UTF-8")
         self._session.close(code, reason)
@@ -134,5 +137,4 @@ class Stream:
         return f"<Stream {self.perspective} of contact {self.contact_id}, business unit {self.bus_no}>"
 
 
-_CODES = frozenset({1000, 1001, 1008, 1009, 1011, 1012, 1013, *range(3000, 5000)})
 _LONGEST_REASON = 123

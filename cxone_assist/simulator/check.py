@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from attrs import frozen
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from .._wire import printable
 from ..messages import WebSocketHookInitializeMessage
 from ._cases import CASES, Case
 from ._endpoint import CheckFailed, Endpoint
@@ -107,7 +108,10 @@ def exit_code(results: Sequence[CheckResult]) -> int:
 
 
 def junit(results: Sequence[CheckResult]) -> str:
-    """Return the results as JUnit XML, the form that build servers read."""
+    """Return the results as JUnit XML, the form that build servers read.
+
+    What the endpoint sent may hold characters that XML does not know: they are escaped as in Python.
+    """
     bad = (Outcome.FAILED, Outcome.UNREACHABLE)
     suite = Element(
         "testsuite",
@@ -121,9 +125,9 @@ def junit(results: Sequence[CheckResult]) -> str:
             suite, "testcase", classname="cxone-assist", name=result.name, time=f"{result.seconds:.3f}"
         )
         if result.outcome in bad:
-            SubElement(case, "failure", message=result.found).text = result.why
+            SubElement(case, "failure", message=printable(result.found)).text = result.why
         elif result.outcome is Outcome.SKIPPED:
             SubElement(case, "skipped", message=result.found)
         elif result.outcome is Outcome.WARNING:
-            SubElement(case, "system-out").text = f"warning: {result.found}. {result.why}"
+            SubElement(case, "system-out").text = f"warning: {printable(result.found)}. {result.why}"
     return tostring(suite, encoding="unicode")

@@ -88,7 +88,7 @@ def parse_scenario(text: str | bytes) -> tuple[Step, ...]:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ScenarioError(f"a scenario is a JSON file: {error}") from None
     steps = document.get("steps") if isinstance(document, dict) else None
     if not isinstance(steps, list) or not steps:
@@ -101,7 +101,7 @@ def parse_scenario(text: str | bytes) -> tuple[Step, ...]:
 
 
 def _step(raw: object, path: str, faults: list[str]) -> Step | None:
-    if not isinstance(raw, dict) or raw.get("do") not in set(Do):
+    if not isinstance(raw, dict) or raw.get("do") not in list(Do):  # a list may not be asked of a set
         faults.append(f'{path} needs a "do" that is one of {", ".join(Do)}')
         return None
     do = Do(raw["do"])
@@ -141,14 +141,15 @@ def simple_call(
     Times are in seconds since the start of the call, holds included.
 
     Raises:
-        ScenarioError: two of the events overlap, or a hold ends before it begins.
+        ScenarioError: two of the events overlap, a hold ends before it begins, or one is no time of a call.
     """
     steps = [Step(do=Do.OPEN, perspectives=tuple(perspectives))]
     now = 0.0
     events = sorted([*((start, end) for start, end in holds), *((at, at) for at in drops)])
     for start, end in events:
-        if start < now or end < start:
-            raise ScenarioError(f"what happens from {start:g} s to {end:g} s overlaps what is before it")
+        if not now <= start <= end < _LONGEST:
+            span = f"from {start:g} s to {end:g} s"
+            raise ScenarioError(f"what happens {span} overlaps what is before it, or is no time of a call")
         if start > now:
             steps.append(Step(do=Do.PLAY, seconds=start - now))
         if end > start:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ..messages import StreamPerspective
 from ..mulaw import SAMPLE_RATE, SILENCE
-from .scenario import Step
+from .scenario import ScenarioError, Step
 
 __all__ = ["Action", "Kind", "plan"]
 
@@ -53,7 +53,11 @@ def plan(
     frame_samples: int = FRAME_SAMPLES,
     seed: int = 0,
 ) -> Sequence[Action]:
-    """Return what a call does, in order. ``audio`` is µ-law; a perspective without any sends silence."""
+    """Return what a call does, in order. ``audio`` is µ-law; a perspective without any sends silence.
+
+    Raises:
+        ScenarioError: a step opens a perspective that is open already.
+    """
     planner = _Planner(audio, frame_samples, seed)
     for step in steps:
         planner.take(step)
@@ -90,7 +94,7 @@ class _Planner:
 
     def _hold(self, step: Step, samples: int) -> None:
         if step.what == "close":
-            self._held = self._stop(Kind.CLOSE)
+            self._held += self._stop(Kind.CLOSE)
         self._now += samples
 
     def _resume(self, _step: Step, _samples: int) -> None:
@@ -151,6 +155,8 @@ class _Planner:
 
     def _start(self, perspectives: Iterable[StreamPerspective]) -> None:
         for perspective in perspectives:
+            if perspective in self._active:
+                raise ScenarioError(f"{perspective} is opened while it is open; hold, drop or end it first")
             self._add(Kind.OPEN, perspective)
             self._active.append(perspective)
 

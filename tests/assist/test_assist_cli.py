@@ -4,11 +4,14 @@ import gc
 import io
 import json
 import math
+import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 import attrs
 import pytest
@@ -338,8 +341,50 @@ def test_what_is_no_address_of_an_endpoint_is_told(command):
     assert "http://127.0.0.1/ isn't a valid URI" in result.output
 
 
+def test_a_report_that_cannot_be_written_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxone_assist.cli.check.run_check", lambda *_, **__: [])
+    result = run("check", server.url, "--junit", tmp_path / "nowhere" / "report.xml")
+    assert (result.exit_code, "nowhere" in result.output) == (4, True)
+
+
+def test_a_scenario_that_opens_what_is_open_is_told(tmp_path):
+    (tmp_path / "twice.json").write_text('{"steps":[{"do":"open"},{"do":"open"}]}')
+    result = run("call", "ws://127.0.0.1:1/", "--scenario", tmp_path / "twice.json")
+    assert (result.exit_code, "while it is open" in result.output) == (4, True)
+
+
+def test_a_replay_that_is_interrupted_does_not_wait_for_the_pause_to_end(tmp_path):
+    capture = tmp_path / "one.cxcap"
+    with capture.open("wb") as file:
+        writer = CaptureWriter(file, now=0.0, started=0.0)
+        for at, message in ((0.0, init_message().to_json()), (0.1, b"a" * 160), (600.0, b"a" * 160)):
+            writer.received(message, at)
+    heard = threading.Event()
+    with Server(authorize=allow_all, on_audio=lambda *_: heard.set()) as server:
+        command = [sys.executable, "-c", "from cxone_assist.cli import main; main()"]
+        with subprocess.Popen([*command, "replay", capture, "--to", server.url]) as process:
+            assert heard.wait(20)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) != 0
+
+
+def test_replay_says_that_a_recording_stopped_early(tmp_path):
+    capture, recordings = tmp_path / "one.cxcap", tmp_path / "recordings"
+    recordings.mkdir()
+    with capture.open("wb") as file:
+        writer = CaptureWriter(file, now=0.0, started=0.0)
+        writer.received(init_message().to_json(), 0.0)
+        for start in (0, 100_000):  # a socket that was open and silent for a day
+            for frame in range(1, 201):
+                writer.received(b"\x80" * 160, start + frame * 0.02)
+    result = run("replay", capture, "--record", recordings)
+    assert (result.exit_code, "stopped early" in result.output) == (1, True)
+    assert sum(path.stat().st_size for path in recordings.iterdir()) < 100_000
+
+
 def test_replay_of_what_is_no_capture_and_to_nobody(tmp_path):
-    assert run("replay", __file__).exit_code == 4
+    result = run("replay", __file__)
+    assert (result.exit_code, Path(__file__).name in result.output) == (4, True)
     capture = tmp_path / "one.cxcap"
     with capture.open("wb") as file:
         CaptureWriter(file, now=0.0, started=0.0).received(init_message().to_json(), 0.0)

@@ -116,6 +116,7 @@ def test_serve_for_machines_tells_records_and_captures_and_its_captures_can_be_r
     captures = sorted(tmp_path.glob("*.cxcap"))
     assert [path.name.split("-")[2] for path in captures] == ["RX", "TX"]
     assert all(b"s3cret" not in path.read_bytes() for path in captures)
+    assert {path.stat().st_mode & 0o777 for path in captures} == {0o600}  # they hold what was said
 
     again = tmp_path / "again"
     again.mkdir()

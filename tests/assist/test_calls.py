@@ -182,9 +182,10 @@ def test_unknown_streams_are_ignored():
 
 
 @pytest.mark.parametrize("option", ["resume_window", "pair_grace", "stall_after", "max_calls"])
-def test_numbers_that_cannot_be_meant_are_refused(option):
+@pytest.mark.parametrize("number", [-1, 0])
+def test_numbers_that_cannot_be_meant_are_refused(option, number):
     with pytest.raises(ValueError, match=option):
-        CallAssembler(**{option: -1})
+        CallAssembler(**{option: number})
 
 
 # --- hold --------------------------------------------------------------------------------------

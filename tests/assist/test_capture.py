@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 
 import pytest
 from support import assist_wire
@@ -116,6 +117,7 @@ def test_a_capture_that_was_cut_off_is_read_as_far_as_it_goes(cut):
         b'{"cxcap":2,"started":0}\n',
         b'{"cxcap":1,"started":Infinity}\n',
         b'{"cxcap":1,"started":NaN}\n',
+        b'{"cxcap":1,"started":-1e308}\n',
         b'{"cxcap":1,"started":' + b"9" * 400 + b"}\n",
         b'{"cxcap":1,"started":' + b"[" * 4000 + b"\n",
     ],
@@ -123,6 +125,26 @@ def test_a_capture_that_was_cut_off_is_read_as_far_as_it_goes(cut):
 def test_what_is_no_capture_is_refused(content):
     with pytest.raises(ValueError, match="capture"):
         read(content)
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (struct.pack(">QBI", 2**64 - 1, 2, 1) + b"x", "1.84467e.13 s"),
+        (struct.pack(">QBI", 0, 2, 2**32 - 1) + b"x", "4294967295 bytes"),
+    ],
+    ids=["pause", "size"],
+)
+def test_a_record_that_no_socket_has_is_refused_before_anything_is_made_of_it(record, told):
+    with pytest.raises(ValueError, match=f"record 2 .*{told}"):
+        read(captured((0.0, FRAME)) + record)
+
+
+def test_audio_of_any_size_that_a_server_took_is_assembled():
+    size = 100_000
+    content = captured((0.0, init_text()), *((number * size / 8000, b"a" * size) for number in range(1, 5)))
+    events = assemble([read(content)], CallAssembler(place_audio=True))
+    assert sum(len(event.payload) for event in events if isinstance(event, AudioPlaced)) == 4 * size
 
 
 def test_a_record_of_an_unknown_kind_is_refused():

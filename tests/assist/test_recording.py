@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -169,6 +170,14 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".wav", "-contact.wav", "-agent.wav", "-mix.wav", "-other.wav"])
+def test_a_name_is_taken_where_one_file_of_a_call_is_left(tmp_path, ending):
+    (tmp_path / f"{NAME}{ending}").write_bytes(b"mine")
+    assert record(tmp_path, call(TX)).calls == 1
+    assert files(tmp_path) == sorted([f"{NAME}-2.jsonl", f"{NAME}-2.wav", f"{NAME}{ending}"])
+    assert (tmp_path / f"{NAME}{ending}").read_bytes() == b"mine"
+
+
 def test_a_name_is_made_of_its_fields(tmp_path):
     record(tmp_path, call(TX, contact_id=-4), name="call_{number}.{contact_id}")
     assert files(tmp_path) == ["call_1.-4.jsonl", "call_1.-4.wav"]
@@ -277,20 +286,44 @@ def test_a_refused_call_is_nothing_to_record(tmp_path):
 
 
 def test_a_disk_that_fails_stops_that_recording_and_no_other(tmp_path, monkeypatch, caplog):
-    create = _call_files._new_file
+    create = _call_files.new_file
 
     def fail(path):
         if "-1-" in path.name and path.suffix == ".wav":
             raise OSError(28, "No space left on device")
         return create(path)
 
-    monkeypatch.setattr(_call_files, "_new_file", fail)
+    monkeypatch.setattr(_call_files, "new_file", fail)
     with caplog.at_level(logging.ERROR):
         stats = record(tmp_path, [*call(TX, contact_id=1), *call(TX, contact_id=2)])
     assert (stats.failed_calls, stats.calls) == (1, 1)
     assert len(caplog.records) == 1
     assert "the recording of call 1 stops: [Errno 28]" in caplog.text
     assert [path.name for path in tmp_path.glob("*.wav")] == [NAME.replace("506314056968", "2") + ".wav"]
+
+
+def test_silence_without_end_stops_the_recording_and_is_never_written(tmp_path, caplog):
+    """As in a capture of some KB whose audio goes on after days."""
+    assembler = CallAssembler(place_audio=True)
+    events = [*assembler.stream_started(1, init_message(), 0.0)]
+    for start in (0.0, 7000.0, 14000.0, 1_000_000.0):
+        for frame in range(1, 201):
+            events += assembler.audio(1, b"\x80" * 160, start + frame * 0.02)
+    stats = record(tmp_path, [*events, *assembler.close(1_000_010.0)])
+    assert (stats.calls, stats.failed_calls) == (0, 1)
+    assert 13_990 < len(read_wav(tmp_path / f"{NAME}.wav").channels[0]) / 8000 < 14_010
+    assert "more than 14400 seconds of silence; a larger max_silence" in caplog.text
+
+
+def test_silence_may_be_as_long_as_is_asked_for(tmp_path):
+    assembler = CallAssembler(place_audio=True)
+    events = [*assembler.stream_started(1, init_message(), 0.0)]
+    for start in (0.0, 100.0):
+        for frame in range(1, 201):
+            events += assembler.audio(1, b"\x80" * 160, start + frame * 0.02)
+    events += assembler.close(110.0)
+    assert record(tmp_path, events, max_silence=95.0).failed_calls == 1
+    assert record(tmp_path, events, max_silence=97.0).calls == 1
 
 
 def test_a_file_at_the_limit_of_its_format_stops_the_recording_and_says_so(tmp_path, caplog):
@@ -303,7 +336,7 @@ def test_a_file_at_the_limit_of_its_format_stops_the_recording_and_says_so(tmp_p
         )
         for position in (0, 5_000_000_000, 100)
     ]
-    stats = record(tmp_path, [start, *audio])
+    stats = record(tmp_path, [start, *audio], max_silence=math.inf)
     assert (stats.failed_calls, stats.samples) == (1, 100)
     assert "limit of its format" in caplog.text
     (wav,) = tmp_path.glob("*.wav")

@@ -4,13 +4,14 @@ import gc
 import importlib
 import json
 import logging
+import math
 import socket
 import ssl
 import struct
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import trustme
@@ -30,6 +31,7 @@ from cxone_assist.call_events import (
 )
 from cxone_assist.server import Limits, Request, Server, Stream, StreamStats, _server, allow_all
 from cxone_assist.server._delivery import Callbacks, Delivery
+from cxone_assist.server._fragments import Fragments, MalformedMessage
 from cxone_assist.server._websockets import _Connection
 from cxone_assist.testing import init_message
 
@@ -78,12 +80,22 @@ def serving(**options):
     return Server(**({"authorize": allow_all} | options))
 
 
-def stream(server, **keys):
+def stream(server, *, tls=None, **keys):
     """Return a peer whose stream was accepted."""
-    peer = RawPeer(server.port)
+    peer = RawPeer(server.port, tls=tls)
     peer.text(init(**keys))
     assert peer.read_text() == CONNECTED
     return peer
+
+
+def tls_contexts():
+    """Return what a server and its peer take for TLS."""
+    authority = trustme.CA()
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server_side)
+    client_side = ssl.create_default_context()
+    authority.configure_trust(client_side)
+    return server_side, client_side
 
 
 def only(server):
@@ -354,6 +366,16 @@ def test_a_peer_that_resets_its_half_leaves_nothing():
         eventually(lambda: not server._hub.half_closed._open)
 
 
+def test_what_comes_after_a_message_that_is_too_large_is_not_kept():
+    fragments = Fragments(1000)
+    with suppress(MalformedMessage):
+        fragments.add(2, b"a" * 900, fin=False)
+    for _ in range(3):
+        with pytest.raises(MalformedMessage, match="at most 1000 bytes"):
+            fragments.add(0, b"a" * 900, fin=False)
+    assert not fragments._parts
+
+
 def test_endless_empty_fragments_are_cut_off():
     with serving(limits=Limits(message_bytes=1000)) as server, stream(server) as peer:
         peer.send(frame(2, b"", fin=False), *[frame(0, b"", fin=False)] * 1001)
@@ -438,6 +460,20 @@ def test_a_callback_that_blocks_sheds_the_oldest_of_its_own_and_holds_no_other_s
             assert kept[-5:] == [position * 160 for position in range(45, 50)]
             assert stats.dropped_frames == 50 - len(kept) > 40
             assert stats.dropped_samples == stats.dropped_frames * 160
+
+
+def test_a_buffer_without_a_limit_drops_nothing():
+    go, heard = threading.Event(), Log()
+    limits = Limits(buffer_seconds=math.inf)
+    with (
+        serving(limits=limits, on_audio=lambda *_: go.wait(5) and heard(1)) as server,
+        stream(server) as peer,
+    ):
+        for _ in range(20):
+            peer.audio(b"a" * 60_000)  # 150 seconds
+        eventually(lambda: only(server).stats.frames == 20)
+        go.set()
+        heard.wait(lambda items: len(items) == 20)
 
 
 def test_a_callback_that_raises_is_logged_once_for_its_stream_and_the_stream_lives(inline, caplog):
@@ -539,6 +575,13 @@ def test_a_stream_closes_its_socket_and_hears_nothing_more():
     one.close()  # the server is gone, and nothing happens
 
 
+@pytest.mark.parametrize("reason", ["x" * 123, "ä" * 61])
+def test_the_longest_reason_of_a_close_is_sent_whole(reason):
+    with serving() as server, stream(server) as peer:
+        only(server).close(3000, reason)
+        assert peer.read_close() == (3000, reason)
+
+
 @pytest.mark.parametrize(("code", "reason"), [(999, ""), (1005, ""), (5000, ""), (1000, "ä" * 62)])
 def test_a_close_that_cannot_be_sent_is_refused(code, reason):
     with serving() as server, stream(server):
@@ -583,6 +626,26 @@ def test_a_peer_that_does_not_read_is_cut_and_memory_stays_bounded():
         peer.sock.close()
 
 
+def test_a_peer_that_reads_late_is_kept_as_long_as_what_waits_is_within_the_limit():
+    with serving(limits=Limits(unsent_bytes=32 << 20)) as server, stream(server) as peer:
+        one = only(server)
+        for _ in range(260):  # 16 MB: more than the kernel takes
+            one.send_message("BIG", "x" * 60_000)
+        eventually(lambda: one.stats.messages_sent == 260)
+        assert all("x" * 60_000 in peer.read_text() for _ in range(260))
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_peer_that_pings_and_does_not_read_the_pongs_is_cut(tls):
+    server_side, client_side = tls_contexts() if tls else (None, None)
+    with serving(ssl=server_side, limits=Limits(unsent_bytes=100_000)) as server:
+        with stream(server, tls=client_side) as peer, suppress(OSError):
+            one = only(server)
+            while one.open:
+                peer.send(*[frame(9, b"?" * 125)] * 1000)
+        eventually(lambda: not server.streams)
+
+
 # --- the clock ---------------------------------------------------------------------------------
 
 
@@ -604,12 +667,14 @@ def test_a_silent_peer_is_cut_only_where_that_is_asked_for_and_any_byte_counts(c
         with (
             stream(server, **info(1)) as silent,
             stream(server, **info(2)) as ponging,
+            stream(server, **info(4)) as pinging,
             stream(server, **info(3)) as speaking,
         ):
             for number in range(1, 12):
                 clock.advance(6)
-                ponging.send(frame(10), frame(9, b"?"))
-                assert ponging.read() == (10, b"?")
+                ponging.send(frame(10))
+                pinging.send(frame(9, b"?"))
+                assert pinging.read() == (10, b"?")
                 speaking.audio(b"x")
                 eventually(
                     lambda number=number: any(
@@ -618,9 +683,9 @@ def test_a_silent_peer_is_cut_only_where_that_is_asked_for_and_any_byte_counts(c
                 )
                 eventually(lambda: server._hub._deadlines.next() > clock.now)
                 if number == 9:
-                    assert len(server.streams) == 3
+                    assert len(server.streams) == 4
             assert silent.gone()
-            eventually(lambda: {s.contact_id for s in server.streams} == {2, 3})
+            eventually(lambda: {s.contact_id for s in server.streams} == {2, 3, 4})
 
 
 # --- limits ------------------------------------------------------------------------------------
@@ -797,6 +862,35 @@ def test_the_last_callbacks_are_waited_for():
     assert len(ended) == 1
 
 
+@pytest.mark.parametrize("callback", ["on_call", "on_end"])
+def test_a_callback_may_close_the_server(callback):
+    closed, told = Log(), threading.Lock()
+
+    def close(*_):
+        if told.acquire(blocking=False):  # the closing itself is told, too
+            server.close()
+            closed(1)
+
+    server = serving(**{callback: close})
+    server.start()
+    stream(server).sock.close()
+    closed.wait(len)
+    assert server.streams == ()
+
+
+def test_a_callback_in_the_server_s_own_thread_may_not_close_it():
+    refused = Log()
+
+    def on_call(event):
+        if isinstance(event, CallStarted):
+            with pytest.raises(LocalProtocolError, match="another") as caught:
+                server.close()
+            refused(caught)
+
+    with serving(on_call=on_call, inline=True) as server, stream(server):
+        refused.wait(len)
+
+
 def test_a_server_starts_once_and_says_when_it_was_not():
     server = serving()
     assert server.streams == ()
@@ -805,6 +899,12 @@ def test_a_server_starts_once_and_says_when_it_was_not():
         _ = server.port
     with server, pytest.raises(LocalProtocolError, match="once"):
         server.start()
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_does_not_exist_is_refused(port):
+    with pytest.raises(ValueError, match="65535"):
+        serving(port=port).start()
 
 
 def test_a_port_that_is_taken_is_told_in_the_caller_s_thread():
@@ -916,6 +1016,9 @@ def test_an_endpoint_says_nothing_to_a_peer_that_has_not_asked_for_a_websocket()
     class Transport:
         def __init__(self):
             self.written = []
+
+        def set_write_buffer_limits(self, *, high):
+            assert high == Limits().unsent_bytes
 
         write = property(lambda self: self.written.append)
 

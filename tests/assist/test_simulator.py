@@ -64,6 +64,8 @@ def test_a_scenario_file_says_what_a_call_does():
         ('{"steps":[]}', "list of"),
         ('{"steps":["x"]}', r"steps\[0\] needs"),
         ('{"steps":[{"do":"fly"}]}', r"steps\[0\] needs"),
+        ('{"steps":[{"do":[]}]}', r"steps\[0\] needs"),
+        ("[" * 100_000, "JSON"),
         ('{"steps":[{"do":"stall"}]}', r"steps\[0\].seconds"),
         ('{"steps":[{"do":"play","seconds":-1}]}', r"seconds"),
         ('{"steps":[{"do":"hold","seconds":1,"what":"loud"}]}', "close, silent"),
@@ -74,6 +76,32 @@ def test_a_scenario_file_says_what_a_call_does():
 def test_a_scenario_that_cannot_be_played_is_refused_with_its_place(document, fault):
     with pytest.raises(ScenarioError, match=fault):
         parse_scenario(document)
+
+
+@pytest.mark.parametrize(
+    ("steps", "fault"),
+    [
+        ([Step(do=Do.OPEN), Step(do=Do.OPEN)], "TX is opened while it is open"),
+        ([Step(do=Do.OPEN, perspectives=(RX, RX))], "RX is opened while it is open"),
+    ],
+)
+def test_a_stream_that_is_open_is_not_opened_again(steps, fault):
+    with pytest.raises(ScenarioError, match=fault):
+        plan(steps, {})
+
+
+def test_two_holds_one_after_the_other_are_resumed_together():
+    steps = [Step(do=Do.OPEN, perspectives=(TX,)), *[Step(do=Do.HOLD, seconds=1, what="close")] * 2]
+    actions = plan([*steps, Step(do=Do.RESUME), Step(do=Do.END)], {})
+    moments = [(action.at, action.kind.name) for action in actions]
+    assert moments == [(0, "OPEN"), (0, "CLOSE"), (2, "OPEN"), (2, "CLOSE")]
+
+
+@pytest.mark.parametrize("moment", [math.nan, math.inf, 1e9])
+def test_what_is_no_time_of_a_call_is_refused(moment):
+    for events in ({"holds": [(1, moment)]}, {"holds": [(moment, 5)]}, {"drops": [moment]}):
+        with pytest.raises(ScenarioError, match="no time"):
+            simple_call(**events)
 
 
 def test_an_ordinary_call_has_its_holds_and_drops_at_their_times():

@@ -15,7 +15,7 @@ from cxone_assist.server import Limits, Server, allow_all
 from cxone_assist.simulator import _endpoint
 from cxone_assist.simulator import check as check_module
 from cxone_assist.simulator._cases import Case
-from cxone_assist.simulator.check import Outcome, exit_code, junit
+from cxone_assist.simulator.check import CheckResult, Outcome, exit_code, junit
 from cxone_assist.testing import init_message
 
 
@@ -48,6 +48,15 @@ def test_without_a_token_the_cases_that_need_one_are_skipped_and_an_open_door_is
     assert exit_code(results) == 1
     tree = ET.fromstring(junit(results))
     assert tree.get("failures") == "1"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.WARNING, Outcome.UNREACHABLE])
+def test_the_xml_holds_up_whatever_an_endpoint_sends(outcome):
+    said = "it refused with ERROR: \x00\x1b[2J \ud800 <ü>"
+    xml = junit([CheckResult(name="one", outcome=outcome, found=said, why="", seconds=0.0)])
+    tree = ET.fromstring(xml.encode())
+    shown = tree.find(".//failure").get("message") if tree.find(".//failure") is not None else tree[0][0].text
+    assert "ERROR: \\x00\\x1b[2J \\ud800 <ü>" in shown
 
 
 @pytest.fixture

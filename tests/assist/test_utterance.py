@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import threading
+from wsgiref.handlers import SimpleHandler
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.validate import validator
 
@@ -284,6 +285,20 @@ def test_t1_only_json_is_read(content_type, status):
     reply, _ = post(CONTENT_TYPE=content_type)
     assert reply.status == status
     assert status == 204 or reply.reason
+
+
+def test_every_refusal_goes_out_through_a_server_that_keeps_to_the_standard():
+    """PEP 3333 leaves headers of the connection to the server, and some servers insist on it."""
+    for changed, status in (
+        ({"CONTENT_LENGTH": "9"}, b"413 Content Too Large"),
+        ({"REQUEST_METHOD": "GET"}, b"405 Method Not Allowed"),
+        ({"CONTENT_LENGTH": ""}, b"400 Bad Request"),
+    ):
+        environ = {"REQUEST_METHOD": "POST", "SERVER_PROTOCOL": "HTTP/1.1", **changed}
+        answer = io.BytesIO()
+        handler = SimpleHandler(io.BytesIO(b"{}       "), answer, io.StringIO(), environ)
+        handler.run(utterance_app(print, max_body=8))
+        assert status in answer.getvalue().splitlines()[0]
 
 
 def test_a_content_encoding_is_not_read():
