@@ -51,3 +51,12 @@ def benchmarks(session: nox.Session) -> None:
     session.run("python", "benchmarks/state_feed.py")
     session.run("python", "benchmarks/aggregation.py")
     session.run("python", "benchmarks/outbox.py")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Small faults put into the modules one by one: at least 90 % of them must be noticed. Up to an hour."""
+    session.install("-e", ".[dev]", "mutmut>=3.8.1,<4")
+    # The order of sets decides in which order tests run.
+    environment = {"PYTHONPATH": "tests", "PYTHONHASHSEED": "0"}
+    session.run("python", "-m", "mutation", *session.posargs, env=environment)
