@@ -11,7 +11,7 @@ class Part:
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     leave_out: tuple[str, ...] = ()
-    """Tests that take seconds or a process of their own, or read files that are not in mutmut's copy."""
+    """Tests that take seconds, or a process of their own."""
     keywords: str = ""
     """Which of the tests, as pytest's `-k` has it; empty: all."""
 
@@ -41,9 +41,6 @@ PARTS = (
         name="protocol",
         modules=("cxone_assist/protocol.py",),
         tests=("tests/assist/test_protocol.py", "tests/assist/test_states.py"),
-        leave_out=(
-            "tests/assist/test_states.py::test_the_diagrams_in_the_documentation_are_those_of_the_tables",
-        ),
     ),
     Part(
         name="auth",
