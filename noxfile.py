@@ -166,3 +166,12 @@ def fuzz(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("python", "-m", "pip", "install", "-q", "atheris", success_codes=[0, 1])
     session.run("python", "-m", "fuzz", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Small faults put into the modules one by one: at least 90 % of them must be noticed. Up to an hour."""
+    session.install("-e", ".[dev]", *group("mutants"))
+    # The order of sets decides in which order tests run.
+    environment = {"PYTHONPATH": "tests", "PYTHONHASHSEED": "0"}
+    session.run("python", "-m", "mutation", *session.posargs, env=environment)

@@ -322,7 +322,7 @@ def test_h15_the_application_may_refuse_before_the_initialize_message():
 
 
 def test_h15_another_close_code_for_refusals_is_refused():
-    with pytest.raises(LocalProtocolError, match="3000 or 1008"):
+    with pytest.raises(LocalProtocolError, match=r"^refusal_close_code must be 3000 or 1008$"):
         AssistConnection(refusal_close_code=1000)
 
 
@@ -335,6 +335,7 @@ def test_h16_an_authenticator_that_raises_refuses_the_stream():
     event = AssistConnection(authenticate=authenticate).receive(assist_wire.init())
     assert isinstance(event, AuthenticationFailed)
     assert event.error is problem
+    assert event.init.execution_info.contact_id == 506314056968
     assert "directory" not in event.reply
     assert "OSError" in repr(event)
     assert "directory" not in repr(event)
@@ -439,6 +440,18 @@ def test_h19_a_second_initialize_message_is_ignored(prepare, second):
     state, init = connection.state, connection.init
     assert_ignored(connection, connection.receive(second), Fault.SECOND_INIT, state)
     assert connection.init is init
+
+
+def test_h18_a_message_of_the_largest_size_is_taken_whatever_buffer_it_comes_in():
+    heard = []
+    connection = streaming(
+        '{"executionInfo":{"contactId":1,"busNo":2},"streamPerspective":"TX"}', max_message=160
+    )
+    assert connection.receive(bytearray(FRAME)) == AudioReceived(FRAME, 0)
+    assert connection.receive(memoryview(FRAME)) == AudioReceived(FRAME, 160)
+    assert connection.receive_audio(FRAME, lambda *frame: heard.append(frame)) is None
+    assert heard == [(FRAME, 320)]
+    assert connection.position == 480
 
 
 def test_h19_a_second_initialize_message_is_not_authenticated():
@@ -579,7 +592,7 @@ def test_an_error_in_the_hot_paths_callback_passes_through_and_the_audio_counts(
 @pytest.mark.parametrize("message", [None, 5, [b"a"]])
 def test_what_is_no_message_is_a_mistake_of_our_caller(message):
     for connection in (AssistConnection(), PlatformConnection()):
-        with pytest.raises(LocalProtocolError, match="a message is text or bytes, not"):
+        with pytest.raises(LocalProtocolError, match=f"is text or bytes, not {type(message).__name__}"):
             connection.receive(message)
 
 
@@ -643,6 +656,18 @@ def test_h35_the_error_of_the_negotiated_dialect_is_in_pascal_case():
     assert json.loads(connection.reject("no")) == {"Message": "no", "MessageType": "ERROR", "Parameters": {}}
 
 
+def test_h35_a_stream_is_ended_in_its_own_dialect():
+    connection, _ = negotiated()
+    event = connection.receive(bytes(65537))
+    assert json.loads(event.reply) == {"Message": str(event.error), "MessageType": "ERROR", "Parameters": {}}
+
+
+def test_h35_a_wrong_token_is_refused_in_the_dialect_of_its_message():
+    event = AssistConnection(authenticate=lambda _: False).receive(json.dumps(assist_wire.NEGOTIATED_INIT))
+    expected = {"Message": "unauthorized", "MessageType": "ERROR", "Parameters": {}}
+    assert json.loads(event.reply) == expected
+
+
 @pytest.mark.parametrize(
     ("keys", "version"),
     [
@@ -659,18 +684,18 @@ def test_h35_the_newest_version_known_to_both_is_agreed(keys, version):
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "named"),
     [
-        {"minimumVersion": 2, "maximumVersion": 3},
-        {"maximumVersion": -1},
-        {"minimumVersion": -5, "maximumVersion": -1},
+        ({"minimumVersion": 2, "maximumVersion": 3}, "2 to 3"),
+        ({"maximumVersion": -1}, "0 to -1"),
+        ({"minimumVersion": -5, "maximumVersion": -1}, "-5 to -1"),
     ],
 )
-def test_h35_versions_that_nobody_knows_are_refused(keys):
+def test_h35_versions_that_nobody_knows_are_refused_and_named(keys, named):
     connection = AssistConnection()
     event = connection.receive(json.dumps(assist_wire.NEGOTIATED_INIT | keys))
     assert (event.error.fault, event.close_code) == (Fault.UNSUPPORTED_VERSION, 1008)
-    assert connection.close_code == 1008
+    assert (event.error.detail, connection.close_code) == (named, 1008)
     assert json.loads(event.reply) == {"Message": str(event.error), "MessageType": "ERROR", "Parameters": {}}
     assert connection.state is State.ENDING
 
@@ -736,6 +761,7 @@ def test_h34_our_own_answer_has_nothing_to_warn_of():
         event = platform.receive(assist.accept())
         assert isinstance(event, StreamAccepted)
         assert event.warnings == ()
+        assert event.message.message == "BEGIN AUDIO STREAM"
 
 
 @pytest.mark.parametrize("init", [init_message(), negotiated_init()])
@@ -766,6 +792,10 @@ def test_h34_a_refusal_is_understood(init):
         (
             assist_wire.CONNECTED[:-1] + ',"parameters":{},"x":1}',
             ("'x' is no key of the answer",),
+        ),
+        (
+            assist_wire.CONNECTED[:-1] + ',"' + "k" * 41 + '":1}',
+            (f"{'k' * 40!r} is no key of the answer",),
         ),
         (
             '{"Command":"CONNECTED","messageType":"COMMAND","message":"BEGIN AUDIO STREAM"}',
@@ -837,6 +867,12 @@ def test_h35_a_negotiated_answer_without_its_type_is_malformed(reply):
     assert_ignored(platform, platform.receive(reply), Fault.NOT_A_COMMAND, State.AWAITING_REPLY)
 
 
+def test_h35_a_message_of_the_applications_own_kind_is_no_answer():
+    platform = calling(negotiated_init())
+    reply = '{"Message":"hello","MessageType":"TRANSCRIPT","Parameters":{}}'
+    assert_ignored(platform, platform.receive(reply), Fault.MESSAGE_BEFORE_CONNECTED, State.AWAITING_REPLY)
+
+
 def test_h3_the_platform_tells_of_a_second_answer():
     platform, _ = connected_pair()
     assert_ignored(platform, platform.receive(assist_wire.CONNECTED), Fault.SECOND_CONNECTED, State.STREAMING)
@@ -874,8 +910,14 @@ def test_the_platform_ends_a_stream_whose_answer_is_too_large(message):
     platform = calling()
     event = platform.receive(message)
     assert (event.error.fault, event.close_code, event.reply) == (Fault.TOO_LARGE, 1009, None)
+    assert event.error.detail == "65537, at most 65536"
     for late in (message, assist_wire.CONNECTED, "garbage", FRAME):
         assert_ignored(platform, platform.receive(late), Fault.AFTER_END, State.ENDING)
+
+
+def test_the_platform_takes_an_answer_of_the_largest_size():
+    platform = calling(max_message=len(assist_wire.CONNECTED))
+    assert isinstance(platform.receive(assist_wire.CONNECTED), StreamAccepted)
 
 
 def test_the_platform_awaits_the_answer_no_longer_than_its_deadline():

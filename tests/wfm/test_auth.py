@@ -87,6 +87,13 @@ def test_a_refresh_without_a_token_logs_in() -> None:
     assert operations(transport) == [LOGIN]
 
 
+def test_a_login_is_a_login_whatever_token_there_is() -> None:
+    auth, transport, _ = client(granted(), granted("access-2"))
+    auth.login()
+    assert auth.login().value == Secret("access-2")
+    assert operations(transport) == [LOGIN, LOGIN]
+
+
 # --- the answers --------------------------------------------------------------------------------------
 
 LOGIN_SHAPE = {"access_token": "a", "refresh_token": "r", "expires_in": 100, "token_type": "Bearer"}
@@ -135,6 +142,7 @@ BAD = {
     "empty in the other shape": {"token": "", "tokenExpirationTimeSec": 3600},
     "list": [{"access_token": "a"}],
     "text": "a",
+    "text of an answer": '{"token": "a"}',
     "no object": None,
 }
 
@@ -147,7 +155,7 @@ def test_an_answer_without_a_usable_token_is_suspect(body: object) -> None:
         auth.access_token()
     assert (caught.value.operation, caught.value.attempts) == (LOGIN, 2)
     assert caught.value.request_id == transport.requests[0].headers["X-Request-Id"]
-    assert "token" in str(caught.value)
+    assert "the answer holds no usable Bearer token" in str(caught.value)
     assert len(transport.requests) == 2, "one that fails, and the one that is suspect, which is not repeated"
 
 
@@ -186,6 +194,8 @@ def test_a_refresh_that_brings_no_usable_token_is_followed_by_a_login(body: obje
         ("soon", 30),
         ("-5", 30),
         ("٣", 30),
+        ("9" * 15, 86_400),
+        ("9" * 16, 30),
         ("9" * 400, 30),
         ([3600], 30),
     ],
@@ -235,12 +245,30 @@ def test_a_refused_login_is_told_and_not_repeated_for_30_seconds(status: int) ->
             auth.access_token()
         error = caught.value
         assert (error.status, error.correlation_id, error.server_message) == (status, "", "")
-        assert (error.operation, error.attempts) == (LOGIN, 1)
+        assert (error.operation, error.attempts, error.detail) == (LOGIN, 1, f"HTTP {status}")
         assert error.request_id == transport.requests[0].headers["X-Request-Id"]
         assert error.__cause__ is error.__context__ is None
     clock.now = 30.0
     transport.add(granted())
     assert text(auth) == "access-1"
+
+
+@pytest.mark.parametrize("ask", [AuthClient.login, AuthClient.refresh, AuthClient.access_token])
+def test_where_nothing_gets_through_that_is_told_whatever_was_asked_for(
+    ask: Callable[[AuthClient], object],
+) -> None:
+    auth, transport, _ = client(*[NotSentError("x")] * 3)
+    with pytest.raises(NotSentError):
+        ask(auth)
+    assert len(transport.requests) == 3
+
+
+def test_no_error_of_a_login_shows_an_earlier_token() -> None:
+    auth, transport, _ = client(granted("a-b"))
+    auth.login()
+    transport.add(*[Response(status=200, headers={"content-type": "text/a-b"}, body=b"<html></html>")] * 3)
+    with pytest.raises(SuspectAnswerError, match=r"content type text/\*\*\*"):
+        auth.login()
 
 
 def test_a_data_call_tells_the_refused_login_at_once() -> None:
@@ -269,12 +297,16 @@ def test_a_login_is_tried_again_as_any_call() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 302, 418])
-def test_a_refresh_that_is_refused_or_not_served_is_followed_by_one_login(status: int) -> None:
+def test_a_refresh_that_is_refused_or_not_served_is_followed_by_one_login(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     auth, transport, clock = client(granted(), reply(status), granted("access-2"))
     auth.login()
     clock.now = 3400.0
     assert text(auth) == "access-2"
     assert operations(transport) == [LOGIN, REFRESH, LOGIN]
+    assert f"(HTTP {status})" in caplog.text
 
 
 def test_a_refresh_is_sent_once_whatever_comes_back() -> None:
@@ -316,9 +348,11 @@ def test_a_data_calls_deadline_bounds_the_login_that_it_needs() -> None:
     auth, transport, _ = client(granted(), reply(200))
     HeartbeatClient(fake_config(), auth=auth).send(deadline=7.0)
     assert [attempt.deadline for attempt in transport.attempts] == [7.0, 7.0]
-    auth, transport, _ = client(granted())
+    auth, transport, clock = client(granted(), renewed())
     auth.access_token(deadline=9.0)
-    assert transport.attempts[0].deadline == 9.0
+    clock.now = 3600.0
+    auth.access_token(deadline=3609.0)
+    assert [attempt.deadline for attempt in transport.attempts] == [9.0, 3609.0]
 
 
 # --- many threads -------------------------------------------------------------------------------------
@@ -462,6 +496,12 @@ def test_a_transport_that_counts_as_false_is_used_all_the_same() -> None:
     assert len(transport.requests) == 1
 
 
-def test_without_a_transport_it_makes_a_real_one_and_sends_nothing() -> None:
-    with AuthClient(fake_config()) as auth:
+def test_without_a_transport_it_makes_a_real_one_by_the_same_clock_and_sends_nothing() -> None:
+    clock = FakeClock()
+    with AuthClient(fake_config(), clock=clock) as auth:
         assert isinstance(auth._transport, HttpTransport)
+        assert auth._transport._clock is clock
+
+
+def test_without_a_clock_it_goes_by_the_systems() -> None:
+    assert text(AuthClient(fake_config(), transport=FakeTransport([granted()]))) == "access-1"

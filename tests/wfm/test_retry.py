@@ -124,6 +124,7 @@ def test_what_cannot_be_read_is_ignored_with_a_warning(
 ) -> None:
     assert retry_after(headers) is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "the Retry-After header cannot be read" in caplog.text
 
 
 def test_no_retry_after_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,8 +191,12 @@ def retries_left(quota: RetryQuota) -> int:
     return count
 
 
-def test_a_quota_pays_for_a_hundred_retries() -> None:
-    assert retries_left(RetryQuota()) == 100
+def test_a_quota_pays_for_a_hundred_retries_and_not_a_bit_more() -> None:
+    quota = RetryQuota()
+    assert retries_left(quota) == 100
+    for _ in range(4):
+        quota.give_back()
+    assert retries_left(quota) == 0
 
 
 def test_a_retry_after_an_unknown_outcome_costs_double() -> None:
@@ -321,6 +326,16 @@ def test_an_exhausted_quota_stops_the_retries() -> None:
     with pytest.raises(NotSentError, match="b"):
         run_it(attempt, clock=FakeClock(), quota=quota)
     assert attempt.calls == 2
+
+
+def test_the_retry_of_a_call_with_an_unknown_outcome_costs_double() -> None:
+    quota = RetryQuota(capacity=14)
+    attempt = Failing(*[OutcomeUnknownError("x")] * 2)
+    with pytest.raises(OutcomeUnknownError):
+        run_it(attempt, clock=FakeClock(), quota=quota)
+    assert attempt.calls == 2
+    quota.give_back()
+    assert retries_left(quota) == 1
 
 
 def test_a_success_gives_one_back_and_a_failure_nothing() -> None:

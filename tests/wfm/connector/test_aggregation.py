@@ -287,6 +287,42 @@ def test_without_a_threshold_all_are_long_and_the_short_ones_are_left_out():
     assert (row.handled_short, row.abandoned_short) == (None, None)
 
 
+def two_of_each():
+    """Contacts of each kind twice, in the quarter from ten o'clock or ending in it."""
+    short = {"queue": "in", "queue_delay": SECOND}
+    out = {"queue": "out", "outbound": True, "hold_time": SECOND, "after_contact_work_time": SECOND}
+    kinds = [
+        lambda name: handled(name, **short, hold_time=SECOND, after_contact_work_time=SECOND),
+        lambda name: handled(name, queue="in"),
+        lambda name: abandoned(name, **short),
+        lambda name: abandoned(name, queue="in"),
+        lambda name: handled(name, queue="in", arrived=-1, answered=1, ended=20),
+        lambda name: handled(name, **out, right_party=True),
+        lambda name: handled(name, **out, right_party=False),
+        lambda name: handled(name, **out, right_party=True, arrived=-1, answered=1, ended=20),
+    ]
+    return [make_one(f"{place}/{number}") for place, make_one in enumerate(kinds) for number in range(2)]
+
+
+def test_every_figure_is_a_sum_twice_the_contacts_make_it_twice_as_large():
+    settings = (
+        Queue(value="in", name="Service", service_level_threshold=20 * SECOND),
+        Queue(value="out", name="Sales", outbound=True),
+    )
+    found = []
+    for step in (2, 1):
+        aggregator = make(*settings)
+        aggregator.add_contacts(two_of_each()[::step])
+        aggregator.complete(quarter())
+        data = sent(aggregator.report(quarter()))
+        found.append([*data["queueReport"], *data["agentQueueReport"]])
+    names = {"queueValue", "queueName", "agentValue", "isOutbound"}
+    for once, twice in zip(*found, strict=True):
+        assert {key: value if key in names else 2 * value for key, value in once.items()} == twice
+        assert all(value for key, value in once.items() if key not in names), once
+    assert [row["queueName"] for row in found[0]] == ["Service", "Sales"] * 2
+
+
 def test_an_agent_has_a_row_for_each_queue_with_contacts_and_one_that_nobody_handled_has_none():
     aggregator = make()
     aggregator.add_contacts(
@@ -333,6 +369,16 @@ def test_an_outbound_queue_has_right_and_wrong_party_and_none_of_what_does_not_a
     assert data["agentQueueReport"] == [{**row, "agentValue": "ann"}]
 
 
+def test_a_queue_that_nobody_named_has_the_direction_of_its_contacts():
+    aggregator = make()
+    aggregator.add_contacts(
+        [handled(f"{party}", outbound=True, right_party=party) for party in (True, False)]
+    )
+    aggregator.complete(quarter())
+    (row,) = sent(aggregator.report(quarter()))["queueReport"]
+    assert (row["isOutbound"], row["rightPartyContacts"], row["wrongPartyContacts"]) == (True, 1, 1)
+
+
 def test_an_outbound_contact_that_reached_nobody_counts_nowhere_and_makes_no_row():
     aggregator = make()
     assert aggregator.add_contacts([abandoned(outbound=True)]) == []
@@ -355,6 +401,12 @@ def test_a_report_carries_the_settings_and_its_interval():
     assert (report.start_date, report.end_date) == (at(0), at(15))
 
 
+def test_the_version_of_a_report_is_0_where_nothing_else_is_said():
+    aggregator = make()
+    aggregator.complete(quarter())
+    assert aggregator.report(quarter()).report_version == "0"
+
+
 # --- directions -----------------------------------------------------------------------------------------
 
 
@@ -368,6 +420,7 @@ def test_both_directions_in_one_queue_are_refused_naming_queue_and_contact(known
         aggregator.add_contacts(
             [handled("c2"), handled("c3", outbound=True, right_party=True), handled("c4")]
         )
+    assert refused.value.record == "Contact"
     assert str(refused.value).splitlines()[1].strip() == (
         "contact 'c3' on queue '8057': found outbound, expected inbound, as its queue is:"
         " CXone ignores a queue with both, so give each its own"
@@ -408,6 +461,7 @@ def test_an_interval_that_is_not_complete_has_no_report_of_zeros_but_an_error():
         aggregator.report(quarter())
     assert isinstance(missing.value, CXoneError)
     assert (missing.value.interval, missing.value.reason) == (quarter(), "complete() was not called for it")
+    assert missing.value.args == (quarter(), "complete() was not called for it")
     aggregator.add_contacts([handled()])
     with pytest.raises(NoDataError):
         aggregator.report(quarter())
@@ -483,6 +537,26 @@ def test_extracts_in_the_wrong_order_never_put_an_older_state_of_a_contact_in_pl
     in_order.add_contacts([older, newer])
     out_of_order.add_contacts([newer, older])
     assert rows(in_order, 0, 15, 30) == rows(out_of_order, 0, 15, 30) != [[{"contactsReceived": 1}], [], []]
+
+
+def test_what_is_older_than_what_is_known_does_not_hold_up_what_comes_with_it():
+    aggregator = make()
+    aggregator.add_contacts([handled()])
+    aggregator.add_contacts([still_open(), handled("c2")])
+    aggregator.add_agent_time([span(3, 3, READY), span(3, 4, READY)])
+    assert rows(aggregator, 0)[0][0]["handledLong"] == 2
+    assert performance(aggregator) == {"ann": (60, 0, 60)}
+
+
+def test_an_end_that_moves_to_another_interval_corrects_the_one_that_it_leaves():
+    aggregator = make()
+    aggregator.add_contacts([handled(ended=5)])
+    rows(aggregator, 0, 15)
+    aggregator.add_contacts([handled(ended=20)])
+    assert [(start, figures(data["queueReport"][0])) for start, data in corrected(aggregator)] == [
+        (at(0), {"contactsReceived": 1}),
+        (at(15), {"handledLong": 1, "handleTime": 1140, "queueDelayTime": 60}),
+    ]
 
 
 def test_a_late_contact_corrects_each_interval_that_it_changes_and_no_other():
@@ -601,8 +675,9 @@ def test_nothing_can_be_stated_of_an_interval_that_is_no_longer_held():
     aggregator = make(correctable=NOTHING)
     aggregator.complete(quarter(15))
     for state in (aggregator.complete, lambda interval: aggregator.failed(interval, "late")):
-        with pytest.raises(NoDataError, match="held for 0:00:00 after the newest complete one"):
+        with pytest.raises(NoDataError, match="held for 0:00:00 after the newest complete one") as refused:
             state(quarter(0))
+        assert refused.value.interval == quarter(0)
 
 
 def test_completing_an_older_interval_later_makes_nothing_too_old_and_nothing_young_again():
@@ -623,6 +698,30 @@ def test_an_open_contact_outlives_the_interval_of_its_arrival_and_is_not_too_lat
         assert aggregator.add_contacts([still_open()]) == []
     assert aggregator.add_contacts([handled(answered=1, ended=40)]) == []
     assert rows(aggregator, 30) == [[{"handledLong": 1, "handleTime": 2340, "queueDelayTime": 60}]]
+
+
+def test_a_contact_that_still_waits_is_forgotten_with_its_interval_and_counts_as_it_ends():
+    aggregator = make(correctable=NOTHING)
+    aggregator.add_contacts([still_open()])
+    for minute in (0, 15, 30):
+        aggregator.complete(quarter(minute))
+    assert not aggregator._contacts
+    assert aggregator.add_contacts([abandoned(ended=31)]) == []
+    assert rows(aggregator, 30) == [[{"abandonedLong": 1}]]
+
+
+def test_an_answered_contact_is_known_as_long_as_the_interval_of_its_answer_is_held():
+    aggregator = make(correctable=NOTHING)
+    aggregator.add_contacts([still_open(arrived=0, answered=31)])
+    for minute in (0, 15, 30):
+        aggregator.complete(quarter(minute))
+    rows(aggregator, 30)
+    assert aggregator.add_contacts([handled(answered=31, ended=32, agent="bob")]) == []
+    ((_, data),) = corrected(aggregator)
+    assert [(row["agentValue"], row["active"]) for row in data["agentQueueReport"]] == [
+        ("ann", 0),
+        ("bob", 1),
+    ]
 
 
 def test_a_contact_is_known_as_long_as_one_interval_in_which_it_counts_is_held():

@@ -41,6 +41,7 @@ from cxone_wfm.outbox.store import (
     Receipt,
     Store,
     StoredEvent,
+    Usage,
     lane_of,
 )
 
@@ -115,6 +116,17 @@ def test_the_same_event_again_gets_the_first_ones_receipt(place: Place, then: st
     assert accept(store, [event("b"), twin])[1] == attrs.evolve(receipt, duplicate=True)
     assert store.counts().accepted == 2
     place.crash(store)
+
+
+def test_a_new_event_beside_a_known_one_gets_the_receipt_that_it_would_get_alone(store: Store) -> None:
+    known, new = events("ab")
+    accept(store, [known])
+    assert [
+        (each.event_id, each.stream, each.seq, each.duplicate) for each in accept(store, [known, new])
+    ] == [
+        (known.event_id, known.stream, 1, True),
+        (new.event_id, new.stream, 1, False),
+    ]
 
 
 def test_the_same_event_twice_in_one_call_is_accepted_once(store: Store) -> None:
@@ -214,6 +226,14 @@ def deliver_all_after(store: Store, outcome: Outcome) -> list:
     assert attempt is not None
     store.advance([delivered(attempt)], [], 0.0)
     return [attempt, *deliver_all(store)]
+
+
+def test_an_attempt_of_more_events_than_are_read_at_once_has_them_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pages(monkeypatch, 2)
+    accept(store, events("abcde"))
+    assert agents(take(store)) == "abcde"
 
 
 def test_several_attempts_share_no_stream(store: Store) -> None:
@@ -711,6 +731,31 @@ def test_a_forgotten_stream_begins_anew_once_nothing_of_it_is_on_its_way(store: 
 
 
 # --- counts and watches -------------------------------------------------------------------------------
+
+
+def test_the_bytes_of_what_is_pending_and_dead_are_right_whatever_becomes_of_it(store: Store) -> None:
+    assert store.counts().dead == Usage(items=0, bytes=0)
+    new = events("abcd")
+    sizes = dict(zip("abcd", (len(each.payload) for each in new), strict=True))
+
+    def stand() -> tuple[Usage, Usage]:
+        counts = store.counts()
+        return counts.pending["agent_state"], counts.dead
+
+    def of(names: str) -> Usage:
+        return Usage(items=len(names), bytes=sum(sizes[name] for name in names))
+
+    accept(store, new)
+    store.advance([dead(take(store, most=3))], [], 0.0)
+    assert stand() == (of("d"), of("abc"))
+    assert store.requeue(["nobody", new[0].event_id], AT) == 1
+    assert stand() == (of("ad"), of("bc"))
+    assert store.purge(["nobody", new[1].event_id]) == 1
+    assert stand() == (of("ad"), of("c"))
+    assert store.forget(new[3].stream) == 1
+    assert stand() == (of("a"), of("c"))
+    assert store.forget(new[2].stream) == 1
+    assert stand() == (of("a"), of(""))
 
 
 def test_counts_hold_every_kind_with_its_bytes(store: Store) -> None:

@@ -59,6 +59,27 @@ def look(path: Path, question: str) -> object:
         connection.close()
 
 
+# --- what is in the file ------------------------------------------------------------------------------
+
+
+def test_the_counters_of_a_file_have_the_names_that_other_programs_find_them_by(path: Path) -> None:
+    store = SqliteStore(path, ballast_bytes=0)
+    accept(store, events("ab"))
+    store.advance([dead(take(store, most=1))], [], 0.0)
+    store.advance([again(take(store), unknown=True)], [], 0.0)
+    deliver_all(store)
+    (letter,) = (each.event.event_id for _, each in store.dead_letters())
+    store.purge([letter])
+    store.close()
+    connection = sqlite3.connect(path)
+    found = dict(connection.execute("SELECT name, value FROM counter"))
+    connection.close()
+    expected = {"accepted": 2, "delivered": 1, "possibly duplicated": 1, "purged": 1, "parked refused": 1}
+    expected |= {"position": 2, "attempt": 3, "tries": 3, "died": 1, "dead items": 0, "dead bytes": 0}
+    expected |= {"items agent_state": 0, "bytes agent_state": 0}
+    assert {name: found.get(name) for name in expected} == expected
+
+
 # --- settings -----------------------------------------------------------------------------------------
 
 
@@ -419,6 +440,29 @@ def test_requests_on_their_way_survive_that_the_file_is_opened_anew(store: Sqlit
     assert store.counts().delivered == 2
 
 
+def test_sets_that_wait_are_kept_beside_requests_on_their_way(store: SqliteStore, disk: Disk) -> None:
+    accept(store, events("abc"))
+    on_its_way = take(store, most=1)
+    store.advance([again(take(store, most=1), 5.0)], [], 0.0)
+    disk.fail("COMMIT")
+    with pytest.raises(OutboxUnavailable):
+        accept(store, events("d"))
+    assert agents(store.advance([delivered(on_its_way)], [want()], 5.0)) == "b"
+    assert agents(store.advance([], [want()], 5.0)) == "c"
+
+
+def test_more_events_in_a_call_than_are_looked_up_at_once_are_known_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox._accept._AT_ONCE", 2)
+    store = SqlitePlace(tmp_path).open()
+    first = events("abcde")
+    accept(store, first)
+    assert [each.seq for each in accept(store, events("abcde"))] == [2] * 5
+    assert [each.duplicate for each in accept(store, first)] == [True] * 5
+    store.close()
+
+
 def test_a_full_disk_sets_the_ballast_free_and_refuses_until_it_is_back(
     disk: Disk, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -749,6 +793,21 @@ def test_streams_are_forgotten_when_nothing_of_them_is_left(
     for _ in range(4):
         store.upkeep(16 * 86400, AT)
     assert rows(store, "stream") == 0
+    store.close()
+
+
+def test_streams_that_stay_do_not_keep_upkeep_from_those_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cxone_wfm.outbox.sqlite._FORGOTTEN_AT_ONCE", 2)
+    store = SqlitePlace(tmp_path).open()
+    accept(store, events("abcde"))
+    store.advance([dead(take(store, most=2))], [], 0.0)
+    deliver_all(store)
+    store.upkeep(0.0, AT)
+    for _ in range(6):
+        store.upkeep(8 * 86400, AT)
+    assert rows(store, "stream") == 2
     store.close()
 
 

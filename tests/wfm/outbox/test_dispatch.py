@@ -25,7 +25,7 @@ from cxone_wfm import (
 )
 from cxone_wfm.errors import PayloadTooLargeError
 from cxone_wfm.outbox import dispatch
-from cxone_wfm.outbox._breaker import FATES, PARKED_IN_A_ROW, PROBE_SECONDS, RECENT
+from cxone_wfm.outbox._breaker import FATES, PARKED_IN_A_ROW, PROBE_SECONDS, RECENT, REFUSED_IN_A_ROW
 from cxone_wfm.outbox.dispatch import Dispatcher
 from cxone_wfm.outbox.store import KINDS, Attempt, EventKind, Outcome, StoredEvent, Want
 from cxone_wfm.testing import fake_config
@@ -71,7 +71,9 @@ def no_token(error: TransportError | APIError) -> TransportError | APIError:
 def judge(it: Dispatcher, what: Attempt, error: Exception | None, now: float = 0.0) -> Outcome:
     """Send the attempt, and let it end so."""
     it.breakers[what.kind].in_flight += 1
-    return it.judge(what, error, now, AT)
+    outcome = it.judge(what, error, now, AT)
+    assert (outcome.attempt, outcome.at) == (what, AT)
+    return outcome
 
 
 def kinds(it: Dispatcher, now: float = 0.0) -> set[EventKind]:
@@ -166,6 +168,27 @@ def test_a_place_that_is_taken_still_or_a_kind_that_rests_wakes_nobody() -> None
     assert it.may_send("agent_state", now)
 
 
+@pytest.mark.parametrize("turns", range(3))
+def test_one_kind_that_found_no_place_is_enough_whichever_comes_first(turns: int) -> None:
+    it = dispatcher(workers=1)
+    for _ in range(turns):
+        it.gave(it.wants(0.0), None, 0.0)
+    it.gave(it.wants(0.0), attempt(), 0.0)
+    it.gave(it.wants(0.0, hurry=True), None, 0.0)
+    it.judge(attempt(), None, 0.0, AT)
+    assert it.gave(it.wants(0.0, hurry=True), None, 0.0) is True
+
+
+def test_a_set_that_is_given_out_again_waits_no_more() -> None:
+    it = dispatcher(workers=9)
+    fail(it, 3, lambda: NotSentError("x"))
+    waiting = []
+    for tries in (1, 2, 3, 2, 2):
+        it.gave(it.wants(0.0), attempt(tries=tries), 0.0)
+        waiting.append(it._waiting["agent_state"])
+    assert waiting == [3, 2, 1, 0, 0]
+
+
 # --- what an end means --------------------------------------------------------------------------------
 
 
@@ -250,6 +273,28 @@ def test_five_failures_in_a_row_open_it_for_a_time_that_grows() -> None:
     assert breaker.open_until == now + CHANCE
 
 
+def test_after_a_success_the_failures_in_a_row_begin_anew() -> None:
+    it = dispatcher()
+    for _ in range(2):
+        fail(it, 4, lambda: NotSentError("x"))
+        judge(it, attempt(), None)
+    assert "agent_state" in kinds(it)
+
+
+def test_most_of_the_last_twenty_is_told_when_there_are_twenty() -> None:
+    it = dispatcher()
+    for number in range(1, RECENT + 1):
+        assert it.breakers["agent_state"].cause == "", number
+        judge(it, attempt(first=number), None if number % 3 == 0 else NotSentError("x"))
+    assert it.breakers["agent_state"].cause
+
+
+def test_a_time_that_a_late_answer_asks_for_counts_while_it_is_open() -> None:
+    it, now = opened()
+    judge(it, attempt(), api(ServerError, 503, retry_after=20.0), now - 0.4)
+    assert it.breakers["agent_state"].open_until == pytest.approx(now - 0.4 + 21.0)
+
+
 def test_success_between_failures_keeps_it_closed_until_most_fail() -> None:
     it = dispatcher()
     for _ in range(RECENT // 4):
@@ -273,6 +318,7 @@ def opened() -> tuple[Dispatcher, float]:
 def test_an_open_one_lets_one_small_fresh_request_through() -> None:
     it, now = opened()
     assert "agent_state" not in kinds(it, now - 0.001)
+    assert "HTTP 503" in it.breakers["agent_state"].cause
     want = state_want(it, now)
     assert (want.most, want.fresh_first) == (1, True)
     it.gave(it.wants(now), attempt(), now)
@@ -401,6 +447,7 @@ def test_one_bad_event_is_found_with_few_requests_and_parked_alone(size: int, wh
     assert [dead.event_id for each in outcomes for dead in each.dead] == [bad]
     assert sum(len(each.delivered) for each in outcomes) == size - 1
     assert requests <= 2 * math.ceil(math.log2(size)) + 1 if size > 1 else requests == 1
+    assert {each.unknown for each in outcomes} == {False}
 
 
 @pytest.mark.parametrize("count", range(1, 21))
@@ -428,6 +475,18 @@ def test_where_everything_is_refused_the_fuse_blows_and_nothing_more_is_parked()
     assert "refused" in breaker.cause
     assert {each.again[0].not_before for each in outcomes[PARKED_IN_A_ROW:]} == {PROBE_SECONDS}
     assert kinds(it) == set(KINDS) - {"agent_state"}
+
+
+@pytest.mark.parametrize("parked", [0, PARKED_IN_A_ROW])
+def test_fifty_refused_requests_in_a_row_are_looked_into_and_no_more(parked: int) -> None:
+    it = dispatcher()
+    error = api(PayloadRejectedError, 400)
+    for number in range(parked):
+        assert judge(it, attempt(first=number + 1), error).dead
+    for number in range(parked, REFUSED_IN_A_ROW):
+        assert len(judge(it, attempt(2, first=2 * number + 1), error).again) == 2
+    assert len(judge(it, attempt(2, first=999), error).again) == 1
+    assert it.breakers["agent_state"].systemic
 
 
 def test_where_every_set_is_refused_the_fuse_blows_before_anything_is_parked() -> None:
@@ -482,11 +541,15 @@ def test_a_blown_fuse_closes_when_a_probe_is_taken_and_not_before() -> None:
 
 def test_what_is_too_large_is_halved_and_smaller_sets_follow() -> None:
     it = dispatcher()
-    outcome = judge(it, attempt(9), api(PayloadTooLargeError, 413))
+    outcome = judge(it, attempt(9), api(PayloadTooLargeError, 413), 7.0)
     assert [len(each.event_ids) for each in outcome.again] == [4, 5]
+    assert {each.not_before for each in outcome.again} == {7.0}
+    assert outcome.unknown is False
     assert state_want(it).most == 4
     judge(it, attempt(40), api(PayloadTooLargeError, 413))
     assert state_want(it).most == 4
+    judge(it, attempt(2), api(PayloadTooLargeError, 413))
+    assert state_want(it).most == 1
     (dead,) = judge(it, attempt(), api(PayloadTooLargeError, 413)).dead
     assert (dead.reason, dead.status) == ("too_large", 413)
 
@@ -502,9 +565,25 @@ def test_a_set_that_keeps_failing_while_others_succeed_is_split() -> None:
     judge(it, attempt(first=50), None, 100.0)
     outcome = judge(it, attempt(4, tries=5), error, 100.0)
     assert [each.event_ids for each in outcome.again] == [("id-1", "id-2"), ("id-3", "id-4")]
+    assert {each.not_before for each in outcome.again} == {104.0}
     assert outcome.unknown
     judge(it, attempt(first=50), None, 200.0)
     assert len(judge(it, attempt(4, first=70, tries=5), NotSentError("x"), 200.0).again) == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "tries", "parts"),
+    [(1, dispatch.SPLIT_TRIES, 1), (2, dispatch.SPLIT_TRIES, 2), (2, dispatch.SPLIT_TRIES - 1, 1)],
+)
+def test_what_can_be_split_is_split_at_the_third_try(events: int, tries: int, parts: int) -> None:
+    it = dispatcher()
+    judge(it, attempt(events), api(ServerError, 425))
+    judge(it, attempt(first=50), None)
+    outcome = judge(it, attempt(events, tries=tries), api(ServerError, 425))
+    assert [each.event_ids for each in outcome.again] == (
+        [("id-1",), ("id-2",)] if parts == 2 else [tuple(f"id-{n}" for n in range(1, events + 1))]
+    )
+    assert outcome.unknown is False, "a server that answers 425 has not looked at it"
 
 
 @pytest.mark.parametrize(
@@ -514,13 +593,34 @@ def test_a_set_that_keeps_failing_while_others_succeed_is_split() -> None:
 def test_it_is_parked_when_tries_time_and_successes_of_others_are_enough(missing: str, parked: bool) -> None:
     it = dispatcher()
     error = OutcomeUnknownError("x")
-    judge(it, attempt(), error, 0.0)
+    for number in range(dispatch.POISON_SUCCESSES):  # before the first failure: they say nothing
+        judge(it, attempt(first=number + 900), None, 1000.0)
+    judge(it, attempt(), error, 1000.0)
     for number in range(dispatch.POISON_SUCCESSES - (missing == "successes")):
-        judge(it, attempt(first=number + 100), None, 1000.0)
-    now = dispatch.POISON_SECONDS - (missing == "time")
+        judge(it, attempt(first=number + 100), None, 2000.0)
+    now = 1000.0 + dispatch.POISON_SECONDS - (missing == "time")
     tries = dispatch.POISON_TRIES - (missing == "tries")
     outcome = judge(it, attempt(1 + (missing == "alone"), tries=tries), error, now)
-    assert [dead.reason for dead in outcome.dead] == ["suspected_poison"] * parked
+    assert [(dead.event_id, dead.reason) for dead in outcome.dead] == [("id-1", "suspected_poison")] * parked
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "unknown"),
+    [
+        (OutcomeUnknownError("lost"), None, True),
+        (api(ServerError, 500), 500, True),
+        (api(ServerError, 425), 425, False),
+    ],
+    ids=repr,
+)
+def test_its_letter_says_what_came_of_it_last(error: Exception, status: int | None, unknown: bool) -> None:
+    it = dispatcher()
+    judge(it, attempt(), error)
+    for number in range(dispatch.POISON_SUCCESSES):
+        judge(it, attempt(first=number + 100), None)
+    outcome = judge(it, attempt(tries=dispatch.POISON_TRIES), error, dispatch.POISON_SECONDS)
+    (dead,) = outcome.dead
+    assert (dead.status, dead.detail, outcome.unknown) == (status, str(error), unknown)
 
 
 def test_success_forgets_the_trouble() -> None:
@@ -545,6 +645,7 @@ def test_what_comes_too_late_to_be_sent_waits_to_be_given_out_anew() -> None:
     outcome = it.before(late, 5.0, AT)
     assert outcome is not None
     assert [(each.event_ids, each.not_before) for each in outcome.again] == [(("id-1", "id-2"), 5.0)]
+    assert outcome.at == AT
     assert (outcome.delivered, outcome.dead, outcome.unknown) == ((), (), False)
     assert it.breakers["agent_state"].in_flight == 0
 
@@ -553,12 +654,18 @@ def test_what_was_being_sent_before_three_crashes_is_sent_alone_and_then_parked(
     it = dispatcher()
     assert it.before(attempt(3, crashes=2), 1.0, AT) is None
     assert it.before(attempt(crashes=5), 1.0, AT) is None
-    it.breakers["agent_state"].in_flight = 2
+    it.breakers["agent_state"].in_flight = 3
+    pair = it.before(attempt(2, crashes=3), 1.0, AT)
+    assert pair is not None
+    assert [each.event_ids for each in pair.again] == [("id-1",), ("id-2",)]
     outcome = it.before(attempt(3, crashes=3), 1.0, AT)
     assert outcome is not None
+    assert outcome.at == AT
     assert [each.event_ids for each in outcome.again] == [("id-1",), ("id-2",), ("id-3",)]
     assert {each.not_before for each in outcome.again} == {1.0}
     outcome = it.before(attempt(crashes=6), 1.0, AT)
     assert outcome is not None
+    assert (outcome.attempt, outcome.at) == (attempt(crashes=6), AT)
     assert [(dead.event_id, dead.reason) for dead in outcome.dead] == [("id-1", "crashes")]
+    assert outcome.dead[0].detail == "the process ended 6 times in a row while it sent this alone"
     assert it.breakers["agent_state"].in_flight == 0

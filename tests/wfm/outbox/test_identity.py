@@ -16,7 +16,7 @@ from cxone_wfm import (
     ValidationError,
 )
 from cxone_wfm.outbox import identity
-from cxone_wfm.outbox.identity import new_event
+from cxone_wfm.outbox.identity import new_event, new_events
 
 
 def test_an_event_holds_the_records_bytes_and_an_id_of_its_own() -> None:
@@ -30,8 +30,21 @@ def test_an_event_holds_the_records_bytes_and_an_id_of_its_own() -> None:
         assert (str(parsed), parsed.version, parsed.variant) == (each.event_id, 4, uuid.RFC_4122)
 
 
-def test_ids_are_spread_over_all_variants() -> None:
-    assert {new_event(state("a")).event_id[19] for _ in range(200)} == set("89ab")
+def test_many_records_are_the_same_events_as_each_alone_in_their_order() -> None:
+    records = [state("a"), report(), state("b", 1)]
+    found = new_events(each for each in records)
+    assert [each._replace(event_id="") for each in found] == [
+        new_event(each)._replace(event_id="") for each in records
+    ]
+    assert [str(uuid.UUID(each.event_id)) for each in found] == [each.event_id for each in found]
+    assert len({each.event_id for each in found}) == 3
+    assert new_events([]) == []
+
+
+def test_ids_are_spread_over_all_variants_whatever_their_other_digits() -> None:
+    found = {each.event_id[19:21] for each in new_events([state("a")] * 600)}
+    assert {each[0] for each in found} == set("89ab")
+    assert len(found) > 40, "of 64"
 
 
 def test_streams_say_whose_they_are() -> None:
@@ -48,6 +61,7 @@ def test_streams_say_whose_they_are() -> None:
 def test_two_agents_never_share_a_stream() -> None:
     pairs = [("a:b", "c"), ("a", "b:c"), ("a%3Ab", "c"), ("a%b", "c"), ("a%25b", "c")]
     assert len({new_event(state(login, acd=acd)).stream for acd, login in pairs}) == len(pairs)
+    assert new_event(state("c", acd="a:b%")).stream == "state:a%3Ab%25:c"
 
 
 def test_states_differ_in_agent_moment_event_or_reason() -> None:
@@ -90,7 +104,8 @@ def test_the_callers_key_alone_decides() -> None:
     one, other = new_event(state("a"), "mine"), new_event(report(), "mine")
     assert one.key == other.key != new_event(state("a"), "other").key
     assert one.digest != other.digest
-    assert not other.key_is_content
+    assert len(one.key) == 24
+    assert other.key_is_content is False
     assert new_event(state("a"), "\ud800").key != one.key
 
 
@@ -98,7 +113,10 @@ def test_the_callers_key_alone_decides() -> None:
     ("record", "words"),
     [
         (HeartbeatStatus(), "a heartbeat says 'alive now'"),
-        (AgentStateList(agent_state_list=[state("a")]), r"enqueue_many\(states.agent_state_list\)"),
+        (
+            AgentStateList(agent_state_list=[state("a")]),
+            r"of an AgentStateList one by one, or enqueue_many\(",
+        ),
         (AcdTypes.from_json(b"[]"), "not AcdTypes"),
         ({"loginId": "a"}, "not dict"),
         (None, "not NoneType"),
@@ -114,10 +132,11 @@ def test_a_record_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -
     size = len(state("a").to_json())
     monkeypatch.setattr(identity, "LONGEST_PAYLOAD", size)
     new_event(state("a"))
-    with pytest.raises(
-        ValidationError, match=f"found a document of {size + 1} bytes, expected at most {size} bytes"
-    ):
+    with pytest.raises(ValidationError) as refused:
         new_event(state("aa"))
+    (fault,) = refused.value.faults
+    assert (refused.value.record, fault.path) == ("AgentState", "$")
+    assert (fault.found, fault.expected) == (f"a document of {size + 1} bytes", f"at most {size} bytes")
 
 
 def test_a_key_that_is_no_text_is_refused_in_words() -> None:

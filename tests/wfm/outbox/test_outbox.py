@@ -24,6 +24,8 @@ from cxone_wfm import (
     OutboxUnavailable,
 )
 from cxone_wfm.outbox import Limits, Outbox, Receipt, StoredEvent
+from cxone_wfm.outbox.identity import new_event
+from cxone_wfm.outbox.limits import Need, level
 from cxone_wfm.outbox.reading import owner_of, read_outbox
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import KINDS, NewEvent
@@ -61,7 +63,9 @@ def test_a_path_is_a_file(tmp_path: Path) -> None:
         assert box.counts().accepted == 1
 
 
-def test_a_postgresql_url_is_a_server(monkeypatch: pytest.MonkeyPatch, store: SqliteStore) -> None:
+def test_a_postgresql_url_is_a_server(
+    monkeypatch: pytest.MonkeyPatch, store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
     asked: list[str] = []
 
     class PostgresStore:
@@ -76,6 +80,23 @@ def test_a_postgresql_url_is_a_server(monkeypatch: pytest.MonkeyPatch, store: Sq
     for url in ("postgresql://host/base", "postgres://host/base", "POSTGRESQL://host/Base"):
         assert Outbox.open(url).store is store
     assert asked == ["postgresql://host/base", "postgres://host/base", "postgresql://host/Base"]
+    limits, told = Limits(max_items=1), []
+    box = Outbox.open("postgresql://host/base", limits=limits, on_high_water=told.append)
+    assert box.limits is limits
+    box.enqueue(report())
+    assert told == [1.0]
+    assert "the outbox is 100 % full" in caplog.text
+
+
+def test_what_a_file_is_opened_with_counts_and_else_the_defaults(tmp_path: Path) -> None:
+    limits, told = Limits(max_items=1, min_free_bytes=0, ballast_bytes=0), []
+    with Outbox.open(tmp_path / "a.db", limits=limits, on_high_water=told.append) as box:
+        assert box.limits is limits
+        box.enqueue(report())
+    assert told == [1.0]
+    with Outbox.open(tmp_path / "b.db") as box:
+        assert box.limits == Limits()
+    assert (tmp_path / "b.db.ballast").stat().st_size == Limits().ballast_bytes
 
 
 @pytest.mark.parametrize(
@@ -435,6 +456,7 @@ def test_a_lasting_failure_is_told_after_the_time_and_never_as_less_than_it_is(
     with pytest.raises(raised) as caught:
         box.enqueue(state("a"), timeout=0.1)
     assert type(caught.value) is raised
+    assert caught.value.reason == errors[-1].args[0]
     assert box.why_full() == f"the last try failed: {errors[-1].args[0]}"
     store._errors.clear()
     box.enqueue(state("a"))
@@ -466,6 +488,7 @@ def test_requeueing_wakes_the_sender_and_warns(store: SqliteStore, caplog: pytes
     assert box.requeue(ids(attempt)) == 1
     assert heard == [set(KINDS)]
     assert caplog.records[0].levelno == logging.WARNING
+    assert "1 dead letters were put at the ends of their streams" in caplog.text
     assert take(store).events[0].accepted_at == AT
 
 
@@ -474,6 +497,86 @@ def test_forgetting_makes_room(store: SqliteStore) -> None:
     box.enqueue_many([state("a", 1), state("a", 2)])
     assert box.forget("state:ACD:a") == 2
     box.enqueue(state("b"), timeout=0.0)
+
+
+def test_to_forget_a_stream_is_to_forget_that_stream(store: SqliteStore) -> None:
+    box = outbox(store)
+    box.enqueue_many([state("a"), state("b"), state("b", 1)])
+    assert box.forget("state:ACD:b") == 2
+    assert [each.stream for each in store.pending(kind="agent_state")] == ["state:ACD:a"]
+
+
+def test_what_senders_could_not_record_is_kept_until_one_takes_it(store: SqliteStore) -> None:
+    box = outbox(store)
+    box.enqueue_many([state("a"), state("b")])
+    first, second = delivered(take(store, most=1)), dead(take(store, most=1))
+    box.keep_unrecorded([first])
+    box.keep_unrecorded([second])
+    assert box.take_unrecorded() == [first, second]
+    assert box.take_unrecorded() == []
+
+
+# --- bounds -------------------------------------------------------------------------------------------
+
+
+def test_what_others_are_just_accepting_takes_room_too(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = outbox(store, limits=Limits(max_items=2, states_share=1.0))
+    accept, others, refused = store.accept, [state("b"), state("c")], []
+
+    def slow(events: Sequence[NewEvent], at: float) -> list[Receipt]:
+        try:
+            if others:
+                box.enqueue(others.pop(0), timeout=0.0)
+        except OutboxFull as error:
+            refused.append(error)
+        return accept(events, at)
+
+    monkeypatch.setattr(store, "accept", slow)
+    box.enqueue(state("a"))
+    assert (store.counts().accepted, len(refused)) == (2, 1)
+
+
+def test_states_beyond_their_share_do_not_stop_a_report(store: SqliteStore) -> None:
+    box = outbox(store, limits=Limits(max_items=10, states_share=0.1))
+    first = box.enqueue(state("a")).event_id
+    store.advance([dead(take(store))], [], 0.0)
+    box.enqueue(state("b"))
+    assert box.requeue([first]) == 1
+    assert box.enqueue(report()).seq == 1
+    with pytest.raises(OutboxFull, match="agent states pending"):
+        box.enqueue(state("c"), timeout=0.0)
+
+
+def test_without_time_to_wait_it_is_refused_at_the_first_try(store: SqliteStore) -> None:
+    box = outbox(store, clock=FakeClock(), limits=Limits(max_items=1, states_share=1.0))
+    box.enqueue(state("a"))
+    with pytest.raises(OutboxFull):
+        box.enqueue(state("b"), timeout=0.0)
+
+
+def test_the_clock_that_is_given_counts(store: SqliteStore) -> None:
+    clock = FakeClock()
+    assert outbox(store, clock=clock).clock is clock
+
+
+@pytest.mark.parametrize(
+    "total",
+    [Need(all=5), Need(all_bytes=500), Need(states=2), Need(states_bytes=200)],
+    ids=["events", "bytes", "states", "bytes of states"],
+)
+def test_the_level_is_that_of_the_tightest_bound(total: Need) -> None:
+    limits = Limits(max_items=10, max_bytes=1000, states_share=0.4)
+    assert level(Need(all=1, all_bytes=1), limits) == 0.1
+    assert level(total, limits) == 0.5
+
+
+def test_the_largest_event_leaves_room_for_a_state_beside_it() -> None:
+    small = new_event(state("a"))._replace(event_id="f")
+    large = new_event(report())._replace(event_id="0")
+    assert Need.of_the_largest([small, large]) == Need(1, 1, 1, len(large.payload))
+    assert Need.of_the_largest([small]) == Need(1, SIZE, 1, SIZE)
 
 
 # --- fork ---------------------------------------------------------------------------------------------
@@ -496,3 +599,12 @@ def test_a_forked_child_is_refused_at_once_whatever_the_parent_was_doing(store: 
     assert b"opened before the fork" in os.read(reading, 1000)
     os.close(reading)
     assert box.enqueue(state("a")).seq == 1
+
+
+def test_after_a_fork_everything_is_refused(store: SqliteStore) -> None:
+    box = outbox(store)
+    box.start_over()
+    for use in (box.counts, lambda: box.enqueue(state("a"))):
+        with pytest.raises(ForkedOutboxError):
+            use()
+    box.made_room()

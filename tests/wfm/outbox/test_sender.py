@@ -5,6 +5,7 @@ import os
 import posix
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from cxone_wfm import (
     ConfigurationError,
     ForkedOutboxError,
     NotSentError,
+    OutboxFull,
     OutboxUnavailable,
     OutcomeUnknownError,
     Request,
@@ -30,6 +32,8 @@ from cxone_wfm import (
 from cxone_wfm.config import Timeouts
 from cxone_wfm.outbox import DurableSender, FlushResult, Limits, Observer, Outbox, SenderCounters, TryResult
 from cxone_wfm.outbox import sender as sender_module
+from cxone_wfm.outbox.identity import new_event
+from cxone_wfm.outbox.outbox import ENQUEUE_SECONDS
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, Outcome, Tally, Want
 from cxone_wfm.testing import fake_config, reply
@@ -230,6 +234,16 @@ def test_each_retry_is_the_same_request_with_the_same_id(store: SqliteStore) -> 
     assert len({each.headers["X-Request-Id"] for each in cxone.requests}) == 2
     assert (counters.delivered, counters.possibly_duplicated) == (3, 2)
     assert (counters.requests, counters.failures) == (6, 4)
+
+
+def test_a_set_has_a_request_id_of_its_own_that_never_changes(store: SqliteStore) -> None:
+    store.accept([event("a"), event("b"), event("c")], AT)
+    attempt = take(store, most=2)
+    known = uuid.UUID("6f8c7a1e-3a0b-5b0e-9a56-2c1d3b7e4f90")
+    names = ",".join(each.event_id for each in attempt.events)
+    assert sender_module._request_id(attempt) == str(uuid.uuid5(known, names))
+    (alone,) = (one := take(store)).events
+    assert sender_module._request_id(one) == alone.event_id
 
 
 def test_each_request_is_one_attempt_of_the_client(store: SqliteStore) -> None:
@@ -700,11 +714,52 @@ def test_a_full_outbox_is_told(store: SqliteStore) -> None:
     sender.outbox.limits = Limits(max_items=1, min_free_bytes=0)
     store.accept([event("a"), event("b")], AT)
     assert any("nothing more is accepted" in cause for cause in sender.health().causes)
+    sender._state = "running"
+    assert sender.health().status == "blocked"
+
+
+def test_upkeep_that_fails_is_told_and_does_not_stop_the_sending(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender._state, sender._upkeep_trouble = "running", "the disk is gone"
+    health = sender.health()
+    assert (health.status, health.causes) == ("degraded", ("upkeep of the outbox fails: the disk is gone",))
+
+
+def test_what_is_enqueued_through_it_has_its_key_and_its_patience(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    first = sender.enqueue(state("a"), dedupe_key="mine")
+    again_ = sender.enqueue(state("a"), dedupe_key="mine")
+    assert (again_.event_id, again_.duplicate) == (first.event_id, True)
+    sender.outbox.limits = Limits(max_items=1, states_share=1.0, min_free_bytes=0)
+    for enqueue in (
+        lambda: sender.enqueue(state("b"), timeout=0.0),
+        lambda: sender.enqueue_many([state("b")], timeout=0.0),
+    ):
+        began = sender._clock.monotonic()
+        with pytest.raises(OutboxFull):
+            enqueue()
+        assert sender._clock.monotonic() - began < ENQUEUE_SECONDS / 2
+
+
+def test_counters_are_those_of_the_store_and_of_the_requests(store: SqliteStore) -> None:
+    cxone = Cxone(lambda request: reply(422 if "bad" in str(request.body) else 200))
+    sender = running(store, cxone)
+    sender.enqueue_many([state("bad"), state("bad", 1)])
+    with sender:
+        assert drained(sender) == (0, 2)
+        sender.outbox.purge([next(iter(sender.outbox.dead_letters())).event.event_id])
+    sender.outbox.enqueue(state("c"))
+    counters, counts = sender.counters(), store.counts()
+    assert (counters.pending, counters.dead, counters.parked) == (counts.pending, counts.dead, counts.parked)
+    assert (counters.purged, counters.dead.items, counters.pending["agent_state"].items) == (1, 1, 1)
+    assert (counters.requests, counters.failures) == (2, 2)
 
 
 def test_counters_tell_the_age_of_the_oldest(store: SqliteStore) -> None:
     sender = running(store, Cxone())
     assert sender.counters().oldest_pending_seconds is None
+    store.accept([new_event(report(1))], AT + 5.0)
+    assert sender.counters().oldest_pending_seconds == 0.0, "a clock that was set back"
     store.accept([event("a")], AT - 90.0)
     sender.enqueue(report())
     assert sender.counters().oldest_pending_seconds == 90.0
@@ -783,10 +838,12 @@ def test_an_observer_is_told_of_every_try_and_of_the_counters(
 ) -> None:
     monkeypatch.setattr(sender_module, "UPKEEP_SECONDS", 0.01)
     told: list[object] = []
+    seconds: list[float | None] = []
 
     class Observer:
         def tried(self, result: TryResult) -> None:
             told.append((result.delivered, result.again, result.status))
+            seconds.append(result.seconds)
 
         def counted(self, counters: SenderCounters) -> None:
             told.append(counters.accepted)
@@ -799,6 +856,7 @@ def test_an_observer_is_told_of_every_try_and_of_the_counters(
         while 1 not in told:
             pass
     assert [each for each in told if each != 1] == [(0, 1, 503), (1, 0, None)]
+    assert all(each is not None and 0.0 <= each < PATIENCE for each in seconds)
 
 
 def test_an_outage_and_its_end_are_logged_once_each(
@@ -810,4 +868,21 @@ def test_an_outage_and_its_end_are_logged_once_each(
     with sender:
         assert drained(sender) == (2, 0)
     lines = [each.message for each in caplog.records if each.levelno == logging.WARNING]
-    assert [line.partition(": ")[2][:15] for line in lines] == ["sending stopped", "sending goes on"]
+    assert [line.partition(" (")[0] for line in lines] == [
+        "agent_state: sending stopped for now: agent_states: HTTP 503",
+        "agent_state: sending goes on",
+    ]  # fmt: skip
+
+
+def test_each_try_that_fails_is_a_line_for_those_who_look(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answers = iter([reply(503)])
+    with running(store, Cxone(lambda _: next(answers, reply(200))), workers=1) as sender:
+        sender.enqueue(state("a"))
+        assert drained(sender) == (1, 0)
+    lines = [each.message for each in caplog.records if each.name.endswith("outbox.sender")]
+    assert [line.partition(" (")[0] for line in lines if "try" in line] == [
+        "try 1 of 1 events failed: agent_states: HTTP 503"
+    ]
