@@ -29,8 +29,7 @@ class FakeRecogniser:
     """Hears a beep in every stretch of sound; a second without one ends the utterance."""
 
     def __init__(self) -> None:
-        self._beeps = self._quiet = 0
-        self._sounding = False
+        self._beeps, self._quiet, self._sounding = 0, 0, False
 
     def feed(self, pcm: bytes) -> list[Heard]:
         sounded, self._sounding = self._sounding, max(memoryview(pcm).cast("h"), default=0) > LOUD
@@ -61,8 +60,8 @@ class Transcriber:
 
     def _tell(self, stream: Stream, heard: list[Heard]) -> None:
         for text, final in heard:
-            who, state = f"{stream.contact_id} {stream.perspective}", "final" if final else "partial"
-            print(f"{who} {state}: {text}\n", end="", flush=True)  # one write: other streams print too
+            how = "final" if final else "partial"  # in one write, for other streams print too:
+            print(f"{stream.contact_id} {stream.perspective} {how}: {text}\n", end="", flush=True)
             with suppress(LocalProtocolError):  # the socket may have closed: for hold, or at the end
                 stream.send_message("TRANSCRIPT", text, parameters={"final": final})
 
