@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from ._receipts import Known, receipts
-from ._schema import listed
+from ._schema import pieces
 from .store import KINDS, EventKind, NewEvent, Receipt, Usage
 
+_AT_ONCE = 500
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
 _Row = tuple[int, int, str, str, int, bytes | None, bytes, float, bytes]
 """A row of `event`."""
@@ -105,7 +106,8 @@ def _usage(rows: Sequence[_Row]) -> dict[EventKind, Usage]:
 
 def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Known]:
     found: dict[bytes, Known] = {}
-    for marks, part in listed(keys):
+    for part in pieces(keys, _AT_ONCE):
+        marks = ",".join("?" * len(part))
         for table in ("event", "ledger", "dead"):
             rows = connection.execute(
                 f"SELECT key, digest, event_id, stream, seq FROM {table} WHERE key IN ({marks})",  # noqa: S608 - our own words
@@ -117,7 +119,8 @@ def _known(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Kno
 
 def _last_numbers(connection: sqlite3.Connection, streams: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for marks, part in listed(streams):
+    for part in pieces(streams, _AT_ONCE):
+        marks = ",".join("?" * len(part))
         found |= dict(
             connection.execute(f"SELECT stream, last_seq FROM stream WHERE stream IN ({marks})", part)  # noqa: S608 - our own words
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ._counters import Counters
-from ._schema import listed
+from ._schema import pieces
 from ._window import Row
 from .store import KINDS, DeadLetter, EventKind, Outcome, StoredEvent
 
@@ -14,7 +14,7 @@ _SELECT_EVENT = "SELECT kind, position, event_id, stream, seq, accepted_at, payl
 _SELECT_DEAD = """SELECT kind, number, event_id, stream, seq, accepted_at, payload,
  reason, status, detail, tries, unknown, died_at FROM dead WHERE"""
 AT_ONCE = 500
-"""So many rows one transaction deletes of a stream, for others wait meanwhile."""
+"""So many rows one statement names, and one transaction deletes of a stream, for others wait meanwhile."""
 _PAGE = 5000
 END = 2**62
 """Beyond every position."""
@@ -27,8 +27,8 @@ def deliver(
 ) -> None:
     """Delete events that were delivered, and remember their keys."""
     place = KINDS.index(kind)
-    for marks, part in listed([row.position for row in rows]):
-        these = f"WHERE kind = ? AND position IN ({marks})"
+    for part in pieces([row.position for row in rows], AT_ONCE):
+        these = f"WHERE kind = ? AND position IN ({','.join('?' * len(part))})"
         connection.execute(
             "INSERT OR REPLACE INTO ledger (key, digest, event_id, stream, seq, age)"  # noqa: S608 - our own words
             f" SELECT key, digest, event_id, stream, seq, ? FROM event {these} AND key IS NOT NULL",
@@ -83,7 +83,8 @@ def events(
     """These events, in the order of acceptance."""
     place = KINDS.index(kind)
     found = []
-    for marks, part in listed(positions):
+    for part in pieces(positions, AT_ONCE):
+        marks = ",".join("?" * len(part))
         found += connection.execute(
             f"{_SELECT_EVENT} kind = ? AND position IN ({marks}) ORDER BY position", (place, *part)
         ).fetchall()
@@ -236,8 +237,8 @@ def keys_of_stream(connection: sqlite3.Connection, stream: str, after: int) -> l
 
 def discard_keys(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Forget keys by their numbers."""
-    for marks, part in listed(numbers):
-        connection.execute(f"DELETE FROM ledger WHERE number IN ({marks})", part)  # noqa: S608 - our own words
+    marks = ",".join("?" * len(numbers))
+    connection.execute(f"DELETE FROM ledger WHERE number IN ({marks})", numbers)  # noqa: S608 - our own words
 
 
 def discard_stream(connection: sqlite3.Connection, stream: str, mark: int) -> None:

@@ -63,21 +63,8 @@ CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 """
 
 _Item = TypeVar("_Item")
-_MOST_LISTED = 512
-"""A statement takes 999 values in the oldest SQLite."""
 
 
 def pieces(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     """The items in their order, at most `size` at a time: a statement takes only so many values."""
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def listed(values: Sequence[_Item]) -> Iterator[tuple[str, Sequence[_Item]]]:
-    """Marks and values for `IN (...)`, all of them in pieces.
-
-    The last value is repeated until there are 1, 2, 4 ... 512 of them. For Python keeps the statements that
-    it has seen, and one of 500 values takes a hundred kilobytes: so they are ten, and not five hundred.
-    """
-    for part in pieces(values, _MOST_LISTED):
-        room = 1 << (len(part) - 1).bit_length()
-        yield ",".join("?" * room), [*part, *[part[-1]] * (room - len(part))]

@@ -136,7 +136,7 @@ class Dispatcher:
                 self.breakers[want.kind].in_flight -= 1
                 somebody_may |= want.kind in self._without_place
                 self._without_place.discard(want.kind)
-            elif want.kind == "agent_state" and len(attempt.events) < min(want.most, FEW):
+            elif _has_room(want, attempt):
                 self._gather_until = now + GATHER_SECONDS
         if attempt is not None and attempt.tries > 1:
             self._waiting[attempt.kind] = max(0, self._waiting[attempt.kind] - 1)
@@ -231,6 +231,12 @@ class Dispatcher:
     def _again(self, outcome: Outcome) -> Outcome:
         self._waiting[outcome.attempt.kind] += len(outcome.again)
         return outcome
+
+
+def _has_room(want: Want, attempt: Attempt) -> bool:
+    """Whether more states could have gone along, had there been any. A set is tried again as it is."""
+    few = attempt.kind == "agent_state" and attempt.tries == 1 and len(attempt.events) < min(want.most, FEW)
+    return few and sum(len(event.payload) for event in attempt.events) < want.most_bytes / 2
 
 
 def _ids(attempt: Attempt) -> tuple[str, ...]:

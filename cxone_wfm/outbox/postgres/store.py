@@ -173,11 +173,14 @@ class PostgresStore:
         return gone
 
     def _in_pages(self, work: Callable[..., tuple[int, Delta]]) -> int:
-        """Do the work so often, on some rows at a time, that none is left."""
+        """Do the work so often, on some rows at a time, that none is left.
+
+        A page that is not full is not the last: another process may have taken some of its rows meanwhile.
+        """
         done = 0
-        while (some := self._change(partial(work, most=_PAGE))) == _PAGE:
+        while some := self._change(partial(work, most=_PAGE)):
             done += some
-        return done + some
+        return done
 
     def _change(self, work: Callable[[psycopg.Connection], tuple[int, Delta]]) -> int:
         def counted(connection: psycopg.Connection) -> tuple[int, Delta]:

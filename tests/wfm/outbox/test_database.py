@@ -454,7 +454,7 @@ def test_sets_that_wait_are_kept_beside_requests_on_their_way(store: SqliteStore
 def test_more_events_in_a_call_than_are_looked_up_at_once_are_known_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cxone_wfm.outbox._schema._MOST_LISTED", 2)
+    monkeypatch.setattr("cxone_wfm.outbox._accept._AT_ONCE", 2)
     store = SqlitePlace(tmp_path).open()
     first = events("abcde")
     accept(store, first)

@@ -138,15 +138,31 @@ def test_after_a_small_request_states_are_gathered_and_reports_go_on() -> None:
 
 @pytest.mark.parametrize(
     ("most", "given"),
-    [(100, attempt(dispatch.FEW)), (20, attempt(20)), (100, attempt(kind="historical_report"))],
+    [
+        (100, attempt(dispatch.FEW)),
+        (20, attempt(20)),
+        (100, attempt(tries=2)),
+        (100, attempt(kind="historical_report")),
+    ],
 )
-def test_after_a_request_that_was_not_small_or_no_states_nothing_is_gathered(
+def test_after_a_request_that_had_no_room_for_more_states_nothing_is_gathered(
     most: int, given: Attempt
 ) -> None:
     it = dispatcher()
     it._most["agent_state"] = most
     it.gave(it.wants(10.0), given, 10.0)
     assert it.gathers(10.0) == 0
+
+
+@pytest.mark.parametrize(("size", "gathers"), [(300, True), (450, False)])
+def test_a_request_that_its_bytes_made_small_is_none_that_gathers(size: int, gathers: bool) -> None:
+    it = Dispatcher(attrs.evolve(CONFIG, max_batch_bytes=8192), 4, lambda: CHANCE)
+    given = attempt(10)
+    given = attrs.evolve(
+        given, events=tuple(attrs.evolve(each, payload=b"x" * size) for each in given.events)
+    )
+    it.gave(it.wants(10.0), given, 10.0)
+    assert (it.gathers(10.0) > 0) is gathers
 
 
 def test_who_found_no_place_is_told_of_a_free_one() -> None:

@@ -114,6 +114,12 @@ def test_a_process_that_only_accepts_or_looks_owns_no_lane(stores) -> None:
     assert lanes(sending) == set(range(LANES))
 
 
+def test_forgetting_goes_on_after_a_page_of_which_another_process_took_some(stores, monkeypatch) -> None:
+    store, deleted = stores(), iter([2, 1, 2, 0])
+    monkeypatch.setattr(store, "_change", lambda work: next(deleted))
+    assert store._in_pages(lambda connection, most: (0, {})) == 5
+
+
 def test_processes_share_the_lanes_fairly_and_none_is_owned_twice(stores) -> None:
     several = [stores() for _ in range(3)]
     for store in several:
