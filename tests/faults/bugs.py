@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ import cxone_wfm._http
 import cxone_wfm._sockets
 import cxone_wfm._token_cache
 import cxone_wfm._transport
-from cxone_wfm import Request, Response, WfmClient
+from cxone_wfm import OutboxUnavailable, Request, Response, WfmClient
 from cxone_wfm.outbox import DurableSender, Limits, Outbox, _connection, _database, _opener, _owner, _window
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, NewEvent, Outcome, Receipt, Want
@@ -136,7 +137,8 @@ def swallow_io_errors() -> None:
 
     def nothing_happened(self: _database.Database, batch: Any, *_: object) -> None:
         self._abandon_handle()
-        self._ready()
+        with suppress(OutboxUnavailable):
+            self._ready()
         batch.end = "done"
 
     _database.Database._settle = nothing_happened

@@ -36,7 +36,9 @@ def points_of(made: Mapping[str, int], wanted: int) -> list[tuple[str, int]]:
     every = [(call, k) for call, count in made.items() for k in range(1, count + 1)]
     if wanted >= len(every):
         return [every[n % len(every)] for n in range(wanted)]
-    return [every[n * len(every) // wanted] for n in range(wanted)]
+    return [
+        every[(2 * n + 1) * len(every) // (2 * wanted)] for n in range(wanted)
+    ]  # the first are of the opening
 
 
 class Runs:

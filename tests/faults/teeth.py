@@ -58,7 +58,7 @@ TEETH = (
     Tooth("follow_redirects", ("storm", "--events", "400", "--redirects", "100", *SHORT), ("other host",)),
     Tooth(
         "swallow_io_errors",
-        ("disk", "--points", "3", "--events", "12", "--fills", "0"),
+        ("disk", "--points", "4", "--events", "12", "--fills", "0"),
         ("lost", "reordered", "regressions", "corrupt", "sent again"),
     ),
     Tooth("wall_clock", ("clocks", "--scenarios", "1", "--pause", "2"), ("waited", "of a core")),
