@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl as ssl_module
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -44,8 +45,10 @@ def replay(
         return _assemble(output, captures, directory)
     try:
         for capture in captures:
-            asyncio.run(_send(capture, url, ssl, speed))
+            asyncio.run(_send_or_stop(capture, url, ssl, speed))
             output.line(f"{len(capture.records)} messages sent to {url}")
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     except (OSError, WebSocketException, asyncio.TimeoutError) as error:
         output.failure(str(error) or type(error).__name__)
         return 5
@@ -61,6 +64,14 @@ def _read_capture(file: Path) -> Capture:
 
 class _InterruptedError(Exception):
     """Ends the thread that plays: nobody waits for it any more."""
+
+
+async def _send_or_stop(capture: Capture, url: str, ssl: ssl_module.SSLContext | None, speed: float) -> None:
+    sending = asyncio.ensure_future(_send(capture, url, ssl, speed))
+    with suppress(NotImplementedError):  # on Windows
+        # A Ctrl-C that raises may come just before the loop waits, and is seen when that is over.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, sending.cancel)
+    await sending
 
 
 async def _send(capture: Capture, url: str, ssl: ssl_module.SSLContext | None, speed: float) -> None:
