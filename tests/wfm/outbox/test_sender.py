@@ -14,7 +14,7 @@ from typing import NoReturn
 import attrs
 import pytest
 from support.exchange import always, document, granted, operation_of
-from support.outbox import AT, SqlitePlace, event, report, state, take, want
+from support.outbox import AT, SqlitePlace, again, delivered, event, report, state, take, want
 from support.threads import PATIENCE, Background, Gate
 
 from cxone_wfm import (
@@ -36,7 +36,7 @@ from cxone_wfm.outbox.identity import new_event
 from cxone_wfm.outbox.outbox import ENQUEUE_SECONDS
 from cxone_wfm.outbox.sqlite import SqliteStore
 from cxone_wfm.outbox.store import Attempt, Outcome, Tally, Want
-from cxone_wfm.testing import fake_config, reply
+from cxone_wfm.testing import FakeClock, fake_config, reply
 
 Answer = Callable[[Request], Response]
 
@@ -886,3 +886,342 @@ def test_each_try_that_fails_is_a_line_for_those_who_look(
     assert [line.partition(" (")[0] for line in lines if "try" in line] == [
         "try 1 of 1 events failed: agent_states: HTTP 503"
     ]
+
+
+# --- what it passes on, names, counts and says --------------------------------------------------------
+
+
+class Waited(threading.Condition):
+    """Says that somebody waits in it: with the lock held, so nobody can notify before."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        super().__init__(lock)
+        self.begun = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.set()
+        return super().wait(timeout)
+
+
+class Told:
+    """An observer that keeps what it is told of tries."""
+
+    def __init__(self) -> None:
+        self.results: list[TryResult] = []
+
+    def tried(self, result: TryResult) -> None:
+        self.results.append(result)
+
+    def counted(self, counters: SenderCounters) -> None:
+        raise AssertionError("nobody counted")
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """The lines of the sender's own log: level and words."""
+    return [(each.levelname, each.message) for each in caplog.records if each.name == sender_module.__name__]
+
+
+def held(sender: DurableSender, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Let the sender have a clock that stands still."""
+    clock = FakeClock()
+    monkeypatch.setattr(sender, "_clock", clock)
+    return clock
+
+
+def test_what_it_accepts_is_handed_to_the_outbox_with_all_that_the_caller_said(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, record, calls = running(store, Cxone()), state("a"), []
+
+    def kept(*arguments: object, **names: object) -> object:
+        calls.append((arguments, names))
+        return calls[-1]
+
+    monkeypatch.setattr(sender.outbox, "enqueue", kept)
+    monkeypatch.setattr(sender.outbox, "enqueue_many", kept)
+    gave = [
+        sender.enqueue(record, dedupe_key="mine", timeout=1.5),
+        sender.enqueue(record),
+        sender.enqueue_many([record], timeout=2.5),
+        sender.enqueue_many([record]),
+    ]
+    assert gave == calls == [
+        ((record,), {"dedupe_key": "mine", "timeout": 1.5}),
+        ((record,), {"dedupe_key": None, "timeout": ENQUEUE_SECONDS}),
+        (([record],), {"timeout": 2.5}),
+        (([record],), {"timeout": ENQUEUE_SECONDS}),
+    ]  # fmt: skip
+
+
+def test_its_threads_are_named_and_hold_up_no_process_that_ends(store: SqliteStore) -> None:
+    before = set(threading.enumerate())
+    with running(store, Cxone(), workers=2):
+        threads = set(threading.enumerate()) - before
+    assert {(thread.name, thread.daemon) for thread in threads} == {
+        ("cxone-wfm-outbox-0", True),
+        ("cxone-wfm-outbox-1", True),
+        ("cxone-wfm-outbox-upkeep", True),
+    }
+
+
+def test_a_second_start_says_what_to_do(store: SqliteStore) -> None:
+    with running(store, Cxone(), workers=1) as sender, pytest.raises(RuntimeError) as refused:
+        sender.start()
+    assert str(refused.value) == "this sender was started already; make a new one"
+
+
+@pytest.mark.parametrize(("state_then", "timeout"), [("closing", PATIENCE), ("stopping", 0.0)])
+def test_while_it_closes_nothing_more_is_accepted_through_it(
+    store: SqliteStore, state_then: str, timeout: float
+) -> None:
+    gate = Gate()
+
+    def answer(_: Request) -> Response:
+        gate()
+        return reply(200)
+
+    sender = running(store, Cxone(answer), workers=1)
+    sender.enqueue(state("a"))
+    sender.start()
+    gate.wait_until_reached()
+    closing = Background(lambda: sender.close(timeout))
+    while sender._state != state_then:
+        pass
+    for call in (lambda: sender.enqueue(state("b")), lambda: sender.enqueue_many([state("b")])):
+        with pytest.raises(OutboxUnavailable) as refused:
+            call()
+        assert refused.value.reason == "this sender is closed"
+    gate.open()
+    assert closing.outcome() == done(1)
+
+
+def test_a_flush_looks_at_each_poll_and_not_once_more_when_its_time_is_over(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "poll_seconds", 2.0)
+    sender = running(store, Cxone())
+    clock, pauses = held(sender, monkeypatch), []
+
+    def wait_for(has_news: Callable[[], bool], seconds: float) -> None:
+        assert len(pauses) < 3, "the time is over"
+        assert not has_news()
+        pauses.append(seconds)
+        clock.advance(seconds)
+
+    monkeypatch.setattr(sender, "_work_done", SimpleNamespace(wait_for=wait_for))
+    sender.enqueue(state("a"))
+    assert sender.flush(5.0) == done(0, pending=1)
+    assert pauses == [2.0, 2.0, 1.0]
+
+
+def test_an_outcome_is_news_once_and_a_close_for_good(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = running(store, Cxone())
+    held(sender, monkeypatch)
+    turns: list[bool] = []
+
+    def wait_for(has_news: Callable[[], bool], _: float) -> None:
+        assert len(turns) < 3, "it is closed"
+        assert not has_news()
+        if len(turns) < 2:
+            sender._recorded += 1
+        else:
+            sender._state = "closed"
+        turns.append(has_news())
+
+    monkeypatch.setattr(sender, "_work_done", SimpleNamespace(wait_for=wait_for))
+    sender.enqueue(state("a"))
+    assert sender.flush(1.0) == done(0, pending=1)
+    assert turns == [True] * 3
+
+
+@pytest.mark.parametrize("way", ["flush", "close"])
+def test_who_waits_for_the_last_outcome_wakes_up_with_it_and_not_at_the_next_poll(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(SqliteStore, "poll_seconds", 3600.0)
+    gate = Gate()
+
+    def answer(_: Request) -> Response:
+        gate()
+        return reply(200)
+
+    sender = running(store, Cxone(answer), workers=1)
+    waited = Waited(sender._lock)
+    monkeypatch.setattr(sender, "_work_done", waited)
+    sender.enqueue(state("a"))
+    with sender:
+        gate.wait_until_reached()
+        waiting = Background(lambda: getattr(sender, way)(2 * PATIENCE))
+        assert waited.begun.wait(PATIENCE)
+        gate.open()
+        assert waiting.outcome() == done(1)
+
+
+def test_who_waits_while_another_closes_is_let_go_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "poll_seconds", 3600.0)
+    sender = running(store, Cxone())
+    waited = Waited(sender._lock)
+    monkeypatch.setattr(sender, "_work_done", waited)
+    sender.enqueue(state("a"))
+    flushing = Background(lambda: sender.flush(2 * PATIENCE))
+    assert waited.begun.wait(PATIENCE)
+    sender.close()
+    assert flushing.outcome() == done(0, pending=1)
+
+
+def test_a_block_that_ends_with_the_store_away_says_why_in_one_line(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = running(store, Cxone(), workers=1)
+    store.close()
+    with pytest.raises(OutboxUnavailable) as unavailable:
+        sender.__exit__(None, None, None)
+    error = KeyError("mine")
+    sender.__exit__(KeyError, error, None)
+    assert said(caplog) == [
+        ("WARNING", f"the sender is closed; what is pending is not known: {unavailable.value}")
+    ]
+
+
+def test_health_has_a_whole_sentence_for_each_trouble(store: SqliteStore) -> None:
+    sender = running(store, Cxone())
+    sender.outbox.limits = Limits(max_items=1, min_free_bytes=0)
+    store.accept([event("a"), event("b")], AT)
+    sender._dispatcher.breakers["agent_state"].open(0.0, "HTTP 404", 60.0)
+    sender._store_trouble, sender._upkeep_trouble = "it is read-only", "the disk is gone"
+    assert sender.health().causes == (
+        "agent_state: HTTP 404",
+        "the outbox: it is read-only",
+        "upkeep of the outbox fails: the disk is gone",
+        f"nothing more is accepted: {sender.outbox.why_full()}",
+        "the sender does not run: it is new",
+    )
+
+
+def test_trouble_of_the_upkeep_is_told_each_time_and_taken_back_when_it_works(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = running(store, Cxone())
+    clock, found, pauses, moments = held(sender, monkeypatch), [], [], []
+    troubles: list[Exception | None] = [OSError("the disk is gone"), ZeroDivisionError(), None]
+
+    def upkeep(now: float, wall: float) -> None:
+        moments.append((now, wall))
+        if (trouble := troubles.pop(0)) is not None:
+            raise trouble
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        found.append(sender.health().causes)
+        return not troubles
+
+    monkeypatch.setattr(store, "upkeep", upkeep)
+    monkeypatch.setattr(sender, "_stopped", SimpleNamespace(wait=wait))
+    sender._state = "running"
+    sender._upkeep()
+    assert found == [
+        (),
+        ("upkeep of the outbox fails: the disk is gone",),
+        ("upkeep of the outbox fails: ZeroDivisionError",),
+        (),
+    ]
+    assert said(caplog) == [
+        ("WARNING", "upkeep of the outbox failed; it is tried again: the disk is gone"),
+        ("WARNING", "upkeep of the outbox failed; it is tried again: ZeroDivisionError"),
+    ]
+    assert pauses == [sender_module.UPKEEP_SECONDS] * 4
+    assert moments == [(clock.now, AT)] * 3
+
+
+def test_the_oldest_is_the_one_accepted_first_even_where_the_clock_was_set_back_since(
+    store: SqliteStore,
+) -> None:
+    sender = running(store, Cxone())
+    store.accept([event("a")], AT - 10.0)
+    store.accept([event("b")], AT - 90.0)
+    assert sender.counters().oldest_pending_seconds == 10.0
+
+
+def test_a_request_is_counted_measured_and_judged_by_the_clocks(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answers, told = iter([reply(404), reply(200)]), Told()
+
+    def answer(_: Request) -> Response:
+        clock.advance(0.25)
+        return next(answers)
+
+    sender = running(store, Cxone(answer), observer=told)
+    clock = held(sender, monkeypatch)
+    store.accept([event("a"), event("b")], AT - 5.0)
+    attempt = take(store)
+    failed = sender._outcome(attempt)
+    cause = sender._dispatcher.breakers["agent_state"].cause
+    assert "HTTP 404" in cause
+    assert (failed.at, len(failed.again), failed.unknown) == (AT, 1, False)
+    clock.advance(60.0)
+    assert sender._outcome(attempt) == delivered(attempt)
+    assert [result.seconds for result in told.results] == [0.25, 0.25]
+    assert [str(result.error) for result in told.results] == [cause, "None"]
+    counters = sender.counters()
+    assert (counters.requests, counters.failures) == (2, 1)
+    assert said(caplog) == [
+        ("INFO", f"try 1 of 2 events failed: {cause}"),
+        ("WARNING", f"agent_state: sending stopped for now: {cause}"),
+        ("WARNING", "agent_state: sending goes on"),
+    ]
+
+
+def test_what_must_not_be_sent_is_told_without_a_duration_and_is_no_request(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    sender = running(store, Cxone(), observer=told)
+    clock = held(sender, monkeypatch)
+    store.accept([event("a")], AT - 5.0)
+    attempt = attrs.evolve(take(store), send_before=clock.now)
+    assert sender._outcome(attempt) == again(attempt, clock.now)
+    assert [(result.seconds, result.error) for result in told.results] == [(None, None)]
+    counters = sender.counters()
+    assert (counters.requests, counters.failures) == (0, 0)
+
+
+def test_a_request_that_fails_unforeseen_is_logged_with_its_error_and_counts_as_a_failure(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(_: Request) -> Response:
+        raise RuntimeError("a bug")
+
+    told = Told()
+    sender = running(store, Cxone(answer), observer=told)
+    store.accept([event("a")], AT - 5.0)
+    outcome = sender._outcome(take(store))
+    assert (outcome.at, len(outcome.again), outcome.unknown) == (AT, 1, True)
+    assert said(caplog) == [
+        ("ERROR", "a request of the outbox failed in an unforeseen way; it is tried again")
+    ]
+    assert "RuntimeError: a bug" in caplog.text
+    assert [str(result.error) for result in told.results] == ["a bug"]
+    counters = sender.counters()
+    assert (counters.requests, counters.failures) == (1, 1)
+
+
+def test_what_cannot_be_judged_is_tried_again_as_it_is_after_a_pause_and_may_have_arrived(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken(*_: object) -> NoReturn:
+        raise RuntimeError("a mistake")
+
+    sender = running(store, Cxone())
+    clock = held(sender, monkeypatch)
+    monkeypatch.setattr(sender._dispatcher, "judge", mistaken)
+    store.accept([event("a"), event("b")], AT - 5.0)
+    attempt = take(store)
+    assert sender._outcome(attempt) == again(attempt, clock.now + sender_module._STORE_PAUSE, unknown=True)
+    assert said(caplog) == [("ERROR", "what came of a request could not be judged; it is tried again")]
+    assert "RuntimeError: a mistake" in caplog.text
