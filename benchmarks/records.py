@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated
 
 from cxone_wfm import AgentQueueReport, HistoricalReport, HistoricalReportData, _json
 
@@ -108,8 +109,6 @@ def writer(dump: object) -> Iterator[None]:
 
 def add_msgspec(build: dict[str, Way], read: dict[str, Way], count: int, text: bytes) -> None:
     """Structs, whose bounds are checked when they are read."""
-    from typing import Annotated  # noqa: PLC0415
-
     import msgspec  # noqa: PLC0415 - it may not be there
 
     bounds = {

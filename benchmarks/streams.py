@@ -46,6 +46,7 @@ LIBRARIES = ("picows", "websockets")
 
 def serve_picows(hear: _measured.Meter, listening: socket.socket) -> Coroutine[None, None, None]:
     """Decode and measure every frame, with nothing between picows and the meter."""
+    # Here, for each endpoint is a process that loads only its own.
     from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server  # noqa: PLC0415
 
     on_audio, connected = hear.on_audio, build_connected(init_message())
@@ -70,8 +71,8 @@ def serve_picows(hear: _measured.Meter, listening: socket.socket) -> Coroutine[N
 
 def serve_websockets(hear: _measured.Meter, listening: socket.socket) -> Coroutine[None, None, None]:
     """The same with websockets."""
-    from websockets.asyncio.server import ServerConnection  # noqa: PLC0415
-    from websockets.asyncio.server import serve as listen  # noqa: PLC0415
+    from websockets.asyncio.server import ServerConnection  # noqa: PLC0415 - likewise
+    from websockets.asyncio.server import serve as listen  # noqa: PLC0415 - likewise
 
     on_audio, connected = hear.on_audio, build_connected(init_message())
 

@@ -26,7 +26,7 @@ from faults.worker import REPORTS, Job
 COUNTS = {
     "cycles": Count(40, 1_000, "SIGKILLs, and as many more as it takes for the events"),
     "events": Count(500, 150_000, "events that are accepted in all"),
-    "at_once": Count(40, 200, "events in a call at most"),
+    "at_once": Count(40, 40, "events in a call at most"),
     "agents": Count(200, 200, "agents"),
     "patience": Count(60, 300, "seconds for sending all that is left at the end"),
     "seed": Count(1, 1, "of lives and faults"),
